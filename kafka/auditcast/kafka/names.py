@@ -1,0 +1,49 @@
+"""The names of the pipeline's topics and consumer groups."""
+
+from msgspec import Struct
+
+
+class Topics(Struct, frozen=True):
+    """The pipeline's topics under one prefix, `audit` unless set otherwise."""
+
+    prefix: str = "audit"
+
+    @property
+    def events(self) -> str:
+        """Audit events, control records and ticks; key: workspace id."""
+        return f"{self.prefix}.events"
+
+    @property
+    def destinations(self) -> str:
+        """The newest revision of each destination; key: destination id; compacted."""
+        return f"{self.prefix}.destinations"
+
+    @property
+    def links(self) -> str:
+        """The processor's state, in the partition that it speaks of; compacted."""
+        return f"{self.prefix}.links"
+
+    @property
+    def batches(self) -> str:
+        """Final batches; key: destination id."""
+        return f"{self.prefix}.batches"
+
+    @property
+    def dead_letters(self) -> str:
+        """What could not be processed or delivered; key: batch id, or `topic/partition@offset` of an event."""
+        return f"{self.prefix}.dead-letters"
+
+    @property
+    def status(self) -> str:
+        """What destinations last answered; compacted."""
+        return f"{self.prefix}.status"
+
+    @property
+    def processor_group(self) -> str:
+        """The consumer group of the processors."""
+        return f"{self.prefix}.processor"
+
+    @property
+    def deliverer_group(self) -> str:
+        """The consumer group of the deliverers."""
+        return f"{self.prefix}.deliverer"

@@ -1,0 +1,106 @@
+"""Settings from the environment: frozen, typed, validated once; an error names the variable."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from auditcast.schemas.errors import Misconfigured
+
+PREFIX = "AUDITCAST_"
+S = TypeVar("S", bound=Struct)
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Secret(str):
+    """A string that shows itself only to who asks for it by `str.__str__`; reprs and logs get dots."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """How to reach Kafka, for Faust and confluent-kafka alike."""
+
+    bootstrap_servers: Annotated[str, Meta(min_length=1)]
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: Secret = Secret("")
+    ssl_ca_file: str = ""
+    topic_prefix: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$")] = "audit"
+    session_timeout_ms: Annotated[int, Meta(ge=6000, le=300_000)] = 10_000
+
+    def confluent(self, **more: Any) -> dict[str, Any]:
+        """A configuration for confluent-kafka, `more` added with `_` for `.`."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.security_protocol.startswith("SASL"):
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": str(self.sasl_password),
+            }
+        if self.ssl_ca_file:
+            config["ssl.ca.location"] = self.ssl_ca_file
+        return config | {name.replace("_", "."): value for name, value in more.items()}
+
+
+def variable(field: str) -> str:
+    """The environment variable of a settings field."""
+    return PREFIX + field.upper()
+
+
+def read(kind: type[S], environ: Mapping[str, str]) -> S:
+    """`kind` filled from `AUDITCAST_…`; nested settings share the same names. Raises `Misconfigured`."""
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        if isinstance(field.type, type) and issubclass(field.type, Struct):
+            values[field.name] = read(field.type, environ)
+            continue
+        name = variable(field.name)
+        if name in environ:
+            values[field.name] = _converted(name, environ[name], field.type)
+        elif field.required:
+            raise Misconfigured(f"{name} is not set: see 'auditcast settings' for what it means")
+    return kind(**values)
+
+
+def unknown(kinds: tuple[type[Struct], ...], environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each `AUDITCAST_…` variable that no setting reads: most often a misspelling."""
+    known = {name for kind in kinds for name in names(kind)}
+    sentences = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            sentences.append(f"{name} is no setting" + (f": did you mean {near[0]}?" if near else ""))
+    return sentences
+
+
+def names(kind: type[Struct]) -> list[str]:
+    """The variables that `kind` is read from."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        nested = isinstance(field.type, type) and issubclass(field.type, Struct)
+        found += names(field.type) if nested else [variable(field.name)]
+    return found
+
+
+def _converted(name: str, text: str, kind: Any) -> Any:
+    try:
+        if kind is Secret:
+            return Secret(text)
+        if kind == tuple[str, ...]:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        if kind == tuple[Secret, ...]:
+            return tuple(Secret(part.strip()) for part in text.split(",") if part.strip())
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from None

@@ -1,0 +1,1 @@
+"""What travels: events, the pipeline's own records, the chain over batches, formats, sealing."""

@@ -1,0 +1,201 @@
+"""The records that the pipeline writes for itself, as they lie in Kafka (Avro, one `.avsc` each in `avro/`).
+
+Times are milliseconds since 1970 in UTC. Fields are only ever added, with a default; see docs/evolution.md.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+State = Literal["active", "disabled", "deleted"]
+
+
+class SealedHeader(Struct, frozen=True):
+    """A custom header of a destination; the value can be opened only by who has the sealing keys."""
+
+    name: str
+    sealed: bytes
+
+
+class Revision(Struct, frozen=True, kw_only=True):
+    """One state of a destination; (`number`, `nonce`) orders them, and the highest counts.
+
+    In `audit.events` it travels without `url`, `headers` and `secret`: the log need not know them.
+    """
+
+    destination: str
+    number: int
+    nonce: str
+    state: State
+    changed_at: int
+    workspace: str | None = None
+    organization: str | None = None
+    description: str = ""
+    url: str = ""
+    headers: list[SealedHeader] = []
+    secret: bytes = b""
+    epoch: str
+    format: str = "cloudevents/1"
+    window_events: int = 100
+    window_ms: int = 30_000
+    max_body_bytes: int = 900_000
+    base_url: str = "https://atmos-pro.com"
+    type_prefix: str = "pro.atmos"
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """What decides between two revisions of one destination."""
+        return (self.number, self.nonce)
+
+    @property
+    def collecting(self) -> bool:
+        """Whether events are batched for the destination."""
+        return self.state == "active"
+
+
+class Control(Struct, frozen=True, kw_only=True):
+    """What the pipeline itself puts into a partition of the events topic, authenticated (see sealing.py)."""
+
+    partition: int
+    content: bytes
+    mac: bytes
+
+
+class RevisionInForce(Struct, frozen=True, kw_only=True):
+    """A revision that took effect at `offset` of a partition (in `audit.links`, key `destination@offset`).
+
+    `gap_from` is the time since which nothing was collected, `gap_to` the time until which (None: still so), and
+    `gap_offset` where collecting began again; the first batch opened after that offset carries the gap.
+    """
+
+    offset: int
+    timestamp: int
+    revision: Revision
+    gap_from: int | None = None
+    gap_to: int | None = None
+    gap_offset: int | None = None
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """The newest batch of a stream (in `audit.links`, key `stream:sequence`); it determines the next one."""
+
+    stream: str
+    sequence: int
+    last_event: int
+    last_offset: int
+    digest: str
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """The newest event that a partition took over from another (in `audit.links`, key `moved/source@offset`)."""
+
+    source: int
+    source_offset: int
+    offset: int
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """One batch, final to the byte. A test has `stream` "" and `sequence` 0 and stands in no chain.
+
+    `first_offset` and `last_offset` are those of its events in the events topic; `gap` and digests as in chain.py.
+    """
+
+    id: str
+    destination: str
+    revision_number: int
+    revision_nonce: str
+    stream: str
+    sequence: int
+    first_event: int
+    last_event: int
+    partition: int
+    first_offset: int
+    last_offset: int
+    opened: int
+    format: str
+    gap: str
+    body_sha256: str
+    previous_digest: str
+    digest: str
+    body: bytes
+
+    @property
+    def is_test(self) -> bool:
+        """Whether a person asked for this delivery to try the destination."""
+        return not self.stream
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One real request and its answer. `answer` is the first kB of the body, `error` names what went wrong."""
+
+    at: int
+    latency_ms: int
+    status: int | None = None
+    error: str | None = None
+    detail: str = ""
+    answer: str = ""
+
+
+class RecordHeader(Struct, frozen=True):
+    """A header of a Kafka record."""
+
+    name: str
+    value: bytes
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """What could not be processed or delivered: the same bytes, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: int
+    reason: str
+    detail: str
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: list[RecordHeader] = []
+    destination: str | None = None
+    attempts: list[Attempt] = []
+
+
+class TestResult(Struct, frozen=True, kw_only=True):
+    """How a test delivery ended (in `audit.status`, key: the test's batch id)."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    batch: str
+    destination: str
+    delivered: bool
+    attempt: Attempt
+
+
+class AuditEvent(Struct, frozen=True, kw_only=True):
+    """An audit event of a platform that emits Avro; the same content as a CloudEvent (see events.py).
+
+    `metadata` is a JSON object as text; `occurred_at` the time of occurrence.
+    """
+
+    id: str
+    workspace: str
+    category: str
+    action: str
+    actor_id: str
+    actor_type: str
+    occurred_at: int
+    organization: str | None = None
+    actor_email: str | None = None
+    actor_name: str | None = None
+    target_type: str | None = None
+    target_id: str | None = None
+    target_name: str | None = None
+    description: str | None = None
+    outcome: Literal["success", "failure"] = "success"
+    metadata: str = "{}"
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+Record = (
+    Revision | Control | RevisionInForce | Link | Moved | Batch | DeadLetter | TestResult | AuditEvent
+)
