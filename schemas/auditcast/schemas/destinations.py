@@ -1,0 +1,131 @@
+"""The rules for a destination's settings; its URL's are in urls.py.
+
+Each function takes what a person wrote and returns it in its one form, or raises `InvalidDestination` with the
+setting's name and what to do; no text ever repeats a header's value.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from auditcast.schemas.errors import InvalidDestination
+from auditcast.schemas.formats import FORMATS, NEWEST
+
+MAX_HEADERS = 20
+MAX_HEADER_NAME = 128
+MAX_HEADER_VALUE = 4096
+MAX_HEADERS_TOTAL = 8192
+"""Names and values together, in bytes: common servers refuse a request with more than this."""
+
+MAX_DESCRIPTION = 256
+MAX_SCOPE_ID = 256
+WINDOW_EVENTS = range(1, 101)
+WINDOW_SECONDS = range(1, 31)
+
+RESERVED = frozenset(
+    {"accept-encoding", "connection", "date", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding"}
+    | {"upgrade", "user-agent"}
+)
+"""Headers that the system or HTTP itself sets, in lower case."""
+
+RESERVED_PREFIXES = ("ce-", "content-", "proxy-", "webhook-", "x-audit-", "x-webhook-")
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
+
+
+def checked_id(text: str) -> str:
+    """A destination's id; it travels in headers and in names of streams."""
+    if not _ID.fullmatch(text):
+        raise InvalidDestination("id", "has 1 to 64 letters, digits, hyphens and underscores")
+    return text
+
+
+def checked_scope(workspace: str | None, organization: str | None) -> tuple[str | None, str | None]:
+    """The workspace or the organization whose events the destination gets: exactly one of them."""
+    if (workspace is None) == (organization is None):
+        raise InvalidDestination("scope", "give either a workspace or an organization")
+    field, text = ("workspace", workspace) if workspace is not None else ("organization", organization)
+    if not text or len(text) > MAX_SCOPE_ID or not text.isprintable() or text != text.strip():
+        raise InvalidDestination(
+            field, f"is an id of 1 to {MAX_SCOPE_ID} characters, no control characters, no space around it"
+        )
+    return workspace, organization
+
+
+def checked_description(text: str) -> str:
+    """What people call the destination; may be empty."""
+    if len(text) > MAX_DESCRIPTION:
+        raise InvalidDestination("description", f"has {len(text)} characters, at most {MAX_DESCRIPTION} are allowed")
+    if not text.isprintable():
+        raise InvalidDestination("description", "holds a line break or another control character: write it on one line")
+    return text
+
+
+def checked_window_events(number: int) -> int:
+    """The number of events that closes a window."""
+    if number not in WINDOW_EVENTS:
+        raise InvalidDestination("window events", f"is {number}, but must be from 1 to {WINDOW_EVENTS[-1]}")
+    return number
+
+
+def checked_window_seconds(number: int) -> int:
+    """The time after which a window closes."""
+    if number not in WINDOW_SECONDS:
+        raise InvalidDestination("window seconds", f"is {number}, but must be from 1 to {WINDOW_SECONDS[-1]}")
+    return number
+
+
+def newest_format(text: str) -> str:
+    """`text` names a format (its newest version is taken) or a version of one, as in `cloudevents/1`."""
+    name = NEWEST.get(text, text)
+    if name not in FORMATS:
+        known = sorted({*NEWEST, *FORMATS})
+        near = difflib.get_close_matches(text, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        raise InvalidDestination("format", f"there is no such format: {hint}")
+    return name
+
+
+def checked_headers(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Custom headers, (name, value) each. A name may be given once and must not be one that the system sets."""
+    if len(pairs) > MAX_HEADERS:
+        raise InvalidDestination("headers", f"there are {len(pairs)}, at most {MAX_HEADERS} are allowed")
+    seen: set[str] = set()
+    for position, (name, value) in enumerate(pairs, 1):
+        _check_name(name, position)
+        if name.lower() in seen:
+            raise InvalidDestination("headers", f"{name} is given twice: give it once")
+        seen.add(name.lower())
+        _check_value(name, value)
+    total = sum(len(name) + len(value) for name, value in pairs)
+    if total > MAX_HEADERS_TOTAL:
+        raise InvalidDestination("headers", f"have {total} bytes together, at most {MAX_HEADERS_TOTAL} are allowed")
+    return list(pairs)
+
+
+def _check_name(name: str, position: int) -> None:
+    # A bad name is not repeated: what stands there may be a credential that slipped.
+    if not _TOKEN.fullmatch(name) or len(name) > MAX_HEADER_NAME:
+        raise InvalidDestination(
+            "headers", f"number {position} has no valid name: use letters, digits and hyphens, as in 'X-Api-Key: value'"
+        )
+    lower = name.lower()
+    if lower in RESERVED or lower.startswith(RESERVED_PREFIXES):
+        raise InvalidDestination("headers", f"{name} is set by the system and cannot be overridden: leave it out")
+
+
+def _check_value(name: str, value: str) -> None:
+    if not value:
+        raise InvalidDestination("headers", f"{name} has no value: write it as '{name}: value'")
+    if len(value) > MAX_HEADER_VALUE:
+        raise InvalidDestination(
+            "headers", f"{name} has {len(value)} characters, at most {MAX_HEADER_VALUE} are allowed"
+        )
+    if not _VALUE.fullmatch(value):
+        raise InvalidDestination(
+            "headers",
+            f"the value of {name} holds a line break or another character that HTTP does not allow,"
+            " or space around it: use visible ASCII",
+        )
