@@ -75,7 +75,8 @@ def test_private_hosts_are_the_operators_to_allow() -> None:
 
 PIECES = (
     "https:// HTTPS:/ http:// @ : / \\ ? # [ ] . .. %2e %00 %31 。 \t \r\n 127.0.0.1 0x7f.1 2130706433 [::1] "
-    "[2606:4700::1] ::ffff:127.0.0.1 localhost a.example xn--bcher-kva ü ⓔ ß １ :443 :8443 :0 :22 a b= & ; ' ( ~ - _ 8.8.8.8 10.0.0.1"
+    "[2606:4700::1] ::ffff:127.0.0.1 localhost a.example xn--bcher-kva ü ⓔ ß １ :443 :8443 :0 :22 a "
+    "b= & ; ' ( ~ - _ 8.8.8.8 10.0.0.1"
 )
 url_pieces = st.sampled_from(PIECES.split(" "))
 
