@@ -37,7 +37,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     session_timeout_ms: Annotated[int, Meta(ge=6000, le=300_000)] = 10_000
 
     def confluent(self, **more: Any) -> dict[str, Any]:
-        """A configuration for confluent-kafka, `more` added with `_` for `.`."""
+        """A configuration for confluent-kafka, `more` added with `_` for `.` (callbacks, `…_cb`, as they are)."""
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -50,7 +50,7 @@ class Connection(Struct, frozen=True, kw_only=True):
             }
         if self.ssl_ca_file:
             config["ssl.ca.location"] = self.ssl_ca_file
-        return config | {name.replace("_", "."): value for name, value in more.items()}
+        return config | {name if name.endswith("_cb") else name.replace("_", "."): more[name] for name in more}
 
 
 def variable(field: str) -> str:

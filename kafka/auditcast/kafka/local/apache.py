@@ -1,0 +1,143 @@
+"""Apache Kafka from Maven Central on Java: one node or a small cluster, each with broker and controller (KRaft)."""
+
+import base64
+import signal
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from auditcast.kafka.local import jars
+from auditcast.kafka.local.broker import Broker, LocalBrokerFailed
+from auditcast.kafka.local.process import Child, free_ports
+
+HEAP = "-Xmx1g"
+MAX_MESSAGE_BYTES = 3_000_000
+
+
+class ApacheBroker(Broker):
+    """Apache Kafka on free ports of 127.0.0.1, its data in a temporary folder that goes when it is stopped.
+
+    `nodes` make a cluster, to kill and restart single ones of; `libraries` is a folder with Kafka's jars, fetched
+    with Maven where none is given; `properties` are added to each node's `server.properties`.
+    """
+
+    def __init__(
+        self, nodes: int = 1, libraries: Path | None = None, properties: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self._count = nodes
+        self._libraries = libraries
+        self._properties = dict(properties or {})
+        self._folder = tempfile.TemporaryDirectory(prefix="auditcast-kafka-", ignore_cleanup_errors=True)
+        self._nodes: list[Child] = []
+        self._addresses: list[str] = []
+
+    @property
+    def pids(self) -> list[int]:
+        """The nodes' process ids; 0 for one that does not run."""
+        return [node.pid for node in self._nodes]
+
+    def start(self) -> Self:
+        """Start all nodes; raises `LocalBrokerFailed` with the end of a failed node's output."""
+        java, libraries = jars.java(), self._libraries or jars.fetched()
+        ports = free_ports(2 * self._count)
+        brokers, controllers = ports[: self._count], ports[self._count :]
+        self._addresses = [f"127.0.0.1:{port}" for port in brokers]
+        self.bootstrap = ",".join(self._addresses)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        try:
+            for number in range(self._count):
+                folder = Path(self._folder.name) / f"node-{number}"
+                self._write_settings(number, brokers[number], controllers, folder)
+                _format_storage(folder, cluster, java, libraries)
+                command = [java, "-cp", f"{libraries}/*", HEAP, "kafka.Kafka", "server.properties"]
+                self._nodes.append(Child(f"Apache Kafka's node {number}", command, folder))
+            for node in self._nodes:
+                node.start()
+            self._await_all()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End all nodes and remove their data."""
+        # Nobody will read this data again: no reason to wait for a controlled shutdown.
+        for node in self._nodes:
+            node.kill()
+        self._nodes.clear()
+        self._folder.cleanup()
+
+    def check(self) -> None:
+        """Raise `LocalBrokerFailed` if a node has ended by itself."""
+        for node in self._nodes:
+            node.check()
+
+    def kill(self, node: int = 0) -> None:
+        """End a node at once, as a crash would."""
+        self._nodes[node].kill()
+
+    def terminate(self, node: int = 0) -> None:
+        """End a node as an operator would: controlled, its partitions led by others first."""
+        self._nodes[node].terminate()
+
+    def restart(self, node: int = 0) -> None:
+        """Start a node that was ended, with its data and on its port; returns once all that run answer."""
+        self._nodes[node].start()
+        self._await_all()
+
+    def suspend(self, node: int = 0) -> None:
+        """Stop a node in its tracks, as a stalled machine does."""
+        self._nodes[node].signal(signal.SIGSTOP)
+
+    def resume(self, node: int = 0) -> None:
+        """Let a suspended node go on."""
+        self._nodes[node].signal(signal.SIGCONT)
+
+    def _await_all(self) -> None:
+        running = [address for address, node in zip(self._addresses, self._nodes, strict=True) if node.pid]
+        for address in running:
+            self._await_answer(address, len(running))
+
+    def _write_settings(self, number: int, port: int, controllers: list[int], folder: Path) -> None:
+        replication = min(3, self._count)
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": number,
+            "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{p}" for n, p in enumerate(controllers)),
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controllers[number]}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": folder / "data",
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": 0,
+            # A node that was killed may come back only once its session has ended: 9 s by default.
+            "broker.session.timeout.ms": 3000,
+            "broker.heartbeat.interval.ms": 500,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.num.partitions": 4,
+            "offsets.topic.replication.factor": replication,
+            "transaction.state.log.replication.factor": replication,
+            "transaction.state.log.min.isr": max(1, replication - 1),
+            "share.coordinator.state.topic.replication.factor": replication,
+            "share.coordinator.state.topic.min.isr": max(1, replication - 1),
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
+        }
+        folder.mkdir()
+        lines = (f"{name}={value}\n" for name, value in (settings | self._properties).items())
+        (folder / "server.properties").write_text("".join(lines))
+
+
+def _format_storage(folder: Path, cluster: str, java: str, libraries: Path) -> None:
+    quick = "-XX:TieredStopAtLevel=1"
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties"]
+    run = subprocess.run(  # noqa: S603  (a command of our own)
+        [java, "-cp", f"{libraries}/*", quick, *tool], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if run.returncode != 0:
+        raise LocalBrokerFailed(f"Apache Kafka's storage could not be prepared:\n{run.stdout}{run.stderr}")
