@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -27,14 +27,30 @@ class Secret(str):
 class Connection(Struct, frozen=True, kw_only=True):
     """How to reach Kafka, for Faust and confluent-kafka alike."""
 
-    bootstrap_servers: Annotated[str, Meta(min_length=1)]
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    sasl_username: str = ""
-    sasl_password: Secret = Secret("")
-    ssl_ca_file: str = ""
-    topic_prefix: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$")] = "audit"
-    session_timeout_ms: Annotated[int, Meta(ge=6000, le=300_000)] = 10_000
+    bootstrap_servers: Annotated[
+        str, Meta(min_length=1, description="Where the Kafka brokers are: host:port, several separated by commas")
+    ]
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], Meta(description="How to talk to the brokers")
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Meta(description="How to log in to the brokers")
+    ] = "SCRAM-SHA-512"
+    sasl_username: Annotated[str, Meta(description="The login at the brokers")] = ""
+    sasl_password: Annotated[Secret, Meta(description="The login's password")] = Secret("")
+    ssl_ca_file: Annotated[
+        str, Meta(description="A file with the certificate authorities (PEM) of the brokers, if not the system's")
+    ] = ""
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$",
+            description="What the names of all topics and consumer groups begin with",
+        ),
+    ] = "audit"
+    session_timeout_ms: Annotated[
+        int, Meta(ge=6000, le=300_000, description="How long a silent worker keeps its partitions, in milliseconds")
+    ] = 10_000
 
     def confluent(self, **more: Any) -> dict[str, Any]:
         """A configuration for confluent-kafka, `more` added with `_` for `.` (callbacks, `…_cb`, as they are)."""
@@ -94,13 +110,13 @@ def names(kind: type[Struct]) -> list[str]:
 
 
 def _converted(name: str, text: str, kind: Any) -> Any:
+    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    parts = [part.strip() for part in text.split(",") if part.strip()]
     try:
-        if kind is Secret:
+        if plain is Secret:
             return Secret(text)
-        if kind == tuple[str, ...]:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        if kind == tuple[Secret, ...]:
-            return tuple(Secret(part.strip()) for part in text.split(",") if part.strip())
-        return msgspec.convert(text, kind, strict=False)
+        if plain == tuple[Secret, ...]:
+            return tuple(map(Secret, parts))
+        return msgspec.convert(parts if plain == tuple[str, ...] else text, kind, strict=False)
     except msgspec.ValidationError as error:
         raise Misconfigured(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from None
