@@ -52,7 +52,8 @@ def plain(schema: Any, fields: Any) -> bytes:
 
 
 def record(schema: Any, fields: Any) -> msgspec.Struct:
-    return msgspec.convert(fields, getattr(records, schema["name"]))
+    kind: type[msgspec.Struct] = getattr(records, schema["name"])
+    return msgspec.convert(fields, kind)
 
 
 SCHEMA_AND_FIELDS = st.sampled_from(SCHEMAS).flatmap(lambda schema: st.tuples(st.just(schema), values(schema)))

@@ -3,6 +3,7 @@
 AuditcastError                 every error that a person can cause; its text is one sentence that says what to do
 ├── Refused                    never as it is: the sender gets the sentence, a record goes to the dead letters
 │   ├── InvalidEvent           an event breaks a rule; `field` says where
+│   │   └── UnknownAction      its category or action is not in the catalogue
 │   ├── EventTooLarge          an event is over the limit
 │   └── Undecodable            bytes that are no record of ours
 ├── InvalidDestination         a destination's setting breaks a rule; `field` says which
@@ -29,6 +30,12 @@ class InvalidEvent(Refused):
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
         self.field = field
+
+
+class UnknownAction(InvalidEvent):
+    """The category or action of an event is not in the catalogue; the text names the nearest ones."""
+
+    reason = "unknown-action"
 
 
 class EventTooLarge(Refused):

@@ -49,7 +49,7 @@ def test_a_length_that_the_bytes_do_not_have_is_refused(length: int) -> None:
     for record, tail in ((BATCH, b"\x08body"), (LINK, b"\x02s\x02\x04\x06\x02d")):
         raw = wire.encode(record)
         assert raw.endswith(tail)
-        with pytest.raises(Undecodable):
+        with pytest.raises(Undecodable, match="cannot be read"):
             wire.decode(raw.removesuffix(tail) + bytes(varint) + tail)
 
 
