@@ -8,6 +8,7 @@ import sys
 import click
 
 from auditcast.console import commands
+from auditcast.console.variables import misspelled
 from auditcast.schemas.errors import AuditcastError
 
 FAILED = 1
@@ -17,7 +18,7 @@ FAILED = 1
 class _Subcommands(click.Group):
     """Imports a subcommand only when it is called, so that `emit` need not load a stream processor."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -32,6 +33,8 @@ class _Subcommands(click.Group):
 @click.version_option(package_name="auditcast", message="auditcast %(version)s")
 def auditcast() -> None:
     """Carry audit events from Kafka to customers' own systems, signed, in order, provably complete."""
+    for sentence in misspelled(os.environ):
+        click.echo(f"auditcast: {sentence}", err=True)
 
 
 def main() -> None:

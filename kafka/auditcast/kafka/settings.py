@@ -24,6 +24,25 @@ class Secret(str):
         return "'***'"
 
 
+# Settings of several stages mean the same in each of them, so their types stand here.
+SealingKeys = Annotated[
+    tuple[Secret, ...], Meta(description="Keys that seal secrets, separated by commas: the first seals, all open")
+]
+Timestamps = Annotated[
+    Literal["broker", "producer"],
+    Meta(description="Whose clock stamps records; `producer` only for a broker that ignores LogAppendTime"),
+]
+AllowedNetworks = Annotated[
+    tuple[str, ...], Meta(description="Private networks that deliveries may go to, as CIDRs separated by commas")
+]
+BaseUrl = Annotated[
+    str, Meta(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", description="Where the workspaces are: an event's `source`")
+]
+TypePrefix = Annotated[
+    str, Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$", description="What an event's `type` begins with")
+]
+
+
 class Connection(Struct, frozen=True, kw_only=True):
     """How to reach Kafka, for Faust and confluent-kafka alike."""
 

@@ -1,0 +1,47 @@
+"""Logging of the long-running commands: one event, one line on standard error.
+
+A line reads `2025-01-15T10:30:00.123Z INFO auditcast.deliverers.lane delivery.attempted destination=dst_1 status=200`.
+The message is the event's name; values come with it: `log.info("delivery.attempted", extra={"destination": …})`.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from auditcast.console.settings import Level
+
+# What every LogRecord has; all else came by `extra` and is shown.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"asctime", "message", "taskName"}
+
+
+class Lines(logging.Formatter):
+    """One line an event, whatever it holds: line breaks and control characters come out escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        words = [time, record.levelname, record.name, _plain(record.getMessage())]
+        words += [f"{name}={_value(value)}" for name, value in record.__dict__.items() if name not in _STANDARD]
+        if record.exc_info:
+            # A crash is for whoever mends it: the traceback stays in the same line, so that it is one event.
+            words.append(f"traceback={json.dumps(self.formatException(record.exc_info))}")
+        return " ".join(words)
+
+
+def setup(level: Level, stream: TextIO | None = None) -> None:
+    """Send everything from `level` on to `stream` (standard error), replacing what was set up before."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(Lines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _value(value: Any) -> str:
+    """Bare where that is unambiguous, else in JSON's quotes."""
+    text = str(value)
+    bare = text and text.isascii() and text.isprintable() and not any(char in ' ="' for char in text)
+    return text if bare else json.dumps(text)
+
+
+def _plain(message: str) -> str:
+    return message if message.isprintable() else json.dumps(message)
