@@ -35,10 +35,10 @@ class Row(Struct, frozen=True):
 class Account:
     """Three independent sources side by side: the log, the batches, the receivers' ledgers by destination id."""
 
-    def __init__(self, expectation: Expectation, batches: Batches, ledgers: Mapping[str, Ledger]) -> None:
+    def __init__(self, expectation: Expectation, batches: Batches) -> None:
         self.expectation = expectation
         self.batches = batches
-        self.ledgers = ledgers
+        self.ledgers: dict[str, Ledger] = {}
         self.letters: Counter[str] = Counter()
         self.undelivered: list[str] = []
 

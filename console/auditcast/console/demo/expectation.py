@@ -4,6 +4,7 @@ Every record of the topic is taken, partition by partition, in order, as `read_c
 """
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import compress
@@ -44,6 +45,7 @@ class _Side:
     def __init__(self) -> None:
         self.in_force: dict[str, Revision] = {}
         self.moved: dict[int, int] = {}
+        self.special = array("q")
         self.by_workspace: dict[str, list[Expected]] = {}
         self.by_organization: dict[str, list[Expected]] = {}
 
@@ -75,12 +77,14 @@ class Expectation:
         side = self._sides[partition]
         revision = revision_in(value, partition, self._sealer)
         if revision is not None:
+            side.special.append(offset)
             self._obey(side, partition, revision)
             return
         claim = claim_of(value, headers)
         if claim is None:
             self.seen["garbage"] += 1
         elif (source := source_of(value, headers, partition, self._sealer)) is not None:
+            side.special.append(offset)
             newest = side.moved.get(source[0], -1)
             side.moved[source[0]] = max(newest, source[1])
             self.seen["moved" if source[1] > newest else "moved again"] += 1
@@ -91,6 +95,12 @@ class Expectation:
             _expect(side, offset, claim)
         else:
             self.seen["misplaced"] += 1
+
+    def first_special(self, partition: int, start: int) -> int | None:
+        """The first control record or moved event from offset `start` on, which more than its own place depends on."""
+        special = self._sides[partition].special
+        index = bisect_left(special, start)
+        return special[index] if index < len(special) else None
 
     def expire(self, partition: int, before: int, covered: Mapping[str, int]) -> int:
         """Strike out what expired unread: below offset `before`, and above the last offset `covered` by a batch.

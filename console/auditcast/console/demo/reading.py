@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
+from msgspec import Struct
 
 from auditcast.console.demo.waiting import until
 from auditcast.kafka import clients
@@ -13,11 +14,20 @@ CHUNK = 500
 """Records taken at once, so that the event loop is never held for long."""
 
 
+class Record(Struct, frozen=True):
+    """A committed record of a topic."""
+
+    partition: int
+    offset: int
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
 class Follower:
     """Hands every committed record of some topics to its taker, in order within a partition, until cancelled."""
 
     def __init__(
-        self, connection: Connection, takers: Mapping[str, Callable[[Message], None]], partitions: Mapping[str, int]
+        self, connection: Connection, takers: Mapping[str, Callable[[Record], None]], partitions: Mapping[str, int]
     ) -> None:
         self._takers = takers
         self._consumer = clients.reader(connection)
@@ -33,17 +43,19 @@ class Follower:
 
     async def caught_up(self, topic: str, within: float) -> bool:
         """Wait until everything that was in a topic at the time of the call has been taken; whether it has."""
-        ends = {}
-        for place in self._next:
-            if place[0] == topic:
-                _, ends[place] = await asyncio.to_thread(
-                    self._consumer.get_watermark_offsets, TopicPartition(*place), within
-                )
+        ends: dict[tuple[str, int], int] = {}
+        for name, partition in self._next:
+            if name == topic:
+                ends[name, partition] = await asyncio.to_thread(self._end, name, partition, within)
         return await until(lambda: all(self._next[place] >= end for place, end in ends.items()), within)
 
     def close(self) -> None:
         """Let go of the broker."""
         self._consumer.close()
+
+    def _end(self, topic: str, partition: int, within: float) -> int:
+        offsets = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), within)
+        return offsets[1] if offsets is not None else 0
 
     def _one(self, message: Message) -> None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -51,7 +63,8 @@ class Follower:
             return
         error = message.error()
         if error is None:
-            self._takers[topic](message)
+            headers = [(name, value) for name, value in message.headers() or () if isinstance(value, bytes)]
+            self._takers[topic](Record(partition, offset, message.value(), headers))
             self._next[topic, partition] = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:
             # Past what aborted transactions left at the end, which no record tells of.

@@ -4,10 +4,12 @@ Everything follows from the seed. No clock, no I/O.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
+
+from auditcast.schemas.catalogue import Catalogue
 
 _PEOPLE = ("Ada", "Barbara", "Grace", "Hedy", "Ken", "Linus", "Margaret", "Radia")
 _NOUNS = ("atlas", "beacon", "copper", "delta", "ember", "falcon", "granite", "harbor")
@@ -48,11 +50,11 @@ def workspaces(organizations: int, each: int, alone: int) -> list[Workspace]:
 class Platform:
     """Makes one event after the other, each as the arguments of `AuditLog.emit`."""
 
-    def __init__(self, seed: int, places: Sequence[Workspace], catalogue: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, seed: int, places: Sequence[Workspace], catalogue: Catalogue) -> None:
         self._random = random.Random(seed)  # noqa: S311  (made-up people need no secrets)
         self._places = places
-        # Every action in turn, in an order of its own, so that no category waits for luck.
-        self._actions = [(category, action) for category, actions in catalogue.items() for action in actions]
+        # Every action in turn, so that none waits for luck, in an order that looks like life.
+        self._actions = [(entry.category, entry.action) for entry in catalogue]
         self._random.shuffle(self._actions)
 
     def events(self) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
-from typing import Self
 
 _PR_SET_PDEATHSIG = 1
 
@@ -102,7 +101,7 @@ class Worker:
 
 
 class Workers:
-    """The workers of one run. Use as `async with`; at the end all that still run are ended, by force if need be."""
+    """The workers of one run; who starts them calls `end`."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path, patience: float = 15.0) -> None:
         self.all: list[Worker] = []
@@ -126,10 +125,8 @@ class Workers:
         """A sentence for each worker that ended by itself."""
         return [f"{one.name} ended with {one.code}: {one.last_words()}" for one in self.all if one.failed]
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *failure: object) -> None:
+    async def end(self) -> None:
+        """End all that still run, in good order, or by force where that takes too long."""
         running = [worker for worker in self.all if worker.code is None]
         for worker in running:
             worker.resume()

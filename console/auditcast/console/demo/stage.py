@@ -1,0 +1,102 @@
+"""All that stands around a pipeline while it is being tried: receivers, workers, and who keeps the account."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from auditcast.console.demo.account import Account
+from auditcast.console.demo.batches import Batches
+from auditcast.console.demo.certificates import Authority
+from auditcast.console.demo.expectation import Expectation
+from auditcast.console.demo.reading import Follower, Record
+from auditcast.console.demo.receiver import Receiver
+from auditcast.console.demo.workers import Workers
+from auditcast.kafka import clients
+from auditcast.kafka.names import Topics
+from auditcast.kafka.settings import Connection
+from auditcast.schemas.records import DeadLetter
+from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.wire import decode_as
+
+
+class Stage:
+    """A stage over topics that exist. Use as `async with`; workers are ended and files removed by who made `folder`.
+
+    `broker_time`: whether the broker stamps the records.
+    """
+
+    def __init__(self, connection: Connection, folder: Path, *, broker_time: bool) -> None:
+        self.connection = connection
+        self.topics = Topics(connection.topic_prefix)
+        self._key = new_key()
+        self.sealer = Sealer([self._key])
+        described = clients.Admin(connection).metadata().topics
+        names = (self.topics.events, self.topics.batches, self.topics.dead_letters)
+        counts = {name: len(described[name].partitions) for name in names}
+        self.partitions = counts[self.topics.events]
+        authority = Authority(folder)
+        self.receiver = Receiver(authority.server())
+        self.account = Account(Expectation(self.partitions, self.sealer), Batches())
+        self.environment = self._environment(authority.file, broker_time=broker_time)
+        self.workers = Workers(self.environment, folder)
+        self.follower = Follower(
+            connection, dict(zip(names, (self._event, self._batch, self._letter), strict=True)), counts
+        )
+        self._following: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.receiver.__aenter__()
+        self._following = asyncio.create_task(self.follower.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.workers.end()
+        if self._following is not None:
+            self._following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._following
+        self.follower.close()
+        await self.receiver.__aexit__(kind, failure, trace)
+
+    def expect(self, name: str, destination: str, secret: str) -> None:
+        """Have the receiver take what comes for a destination whose URL is `receiver.url(name)`."""
+        self.account.ledgers[destination] = self.receiver.expect(name, destination, secret)
+
+    def check(self) -> None:
+        """Raise the error that ended the reading of the topics, if any: the account would be wrong."""
+        if self._following is not None and self._following.done():
+            self._following.result()
+
+    def _event(self, record: Record) -> None:
+        self.account.expectation.take(record.partition, record.offset, record.value, record.headers)
+
+    def _batch(self, record: Record) -> None:
+        if record.value:
+            self.account.batches.take(record.value)
+
+    def _letter(self, record: Record) -> None:
+        if record.value:
+            self.account.take_letter(decode_as(DeadLetter, record.value))
+
+    def _environment(self, ca_file: Path, *, broker_time: bool) -> dict[str, str]:
+        """What the workers see: this process's own environment without its settings, and theirs."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUDITCAST_")}
+        connection = {
+            "AUDITCAST_" + name.upper(): str(getattr(self.connection, name))
+            for name in self.connection.__struct_fields__
+        }
+        return (
+            inherited
+            | connection
+            | {
+                "AUDITCAST_SEALING_KEYS": self._key,
+                "AUDITCAST_ALLOWED_NETWORKS": "127.0.0.0/8",
+                "AUDITCAST_DELIVERY_CA_FILE": str(ca_file),
+                "AUDITCAST_TIMESTAMPS": "broker" if broker_time else "producer",
+            }
+        )

@@ -1,0 +1,75 @@
+"""Records that expire before anybody read them: a loss, which must be told, and be exactly that large."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from tests.chaos.emitters import Strangers
+
+from auditcast.console.demo.stage import Stage
+
+SETTLE_S = 8.0
+"""Longer than any window plus a commit: so that no move and no revision is still on its way."""
+
+BACKLOG_S = 1.5
+"""For how long events pile up unread."""
+
+
+class Expiry:
+    """Done while no processor runs; `struck` counts the events lost, once for each destination."""
+
+    def __init__(self, stage: Stage, strangers: Strangers) -> None:
+        self.struck = 0
+        self.records = 0
+        self._stage = stage
+        self._strangers = strangers
+        self._over = asyncio.Event()
+        self._over.set()
+
+    async def over(self) -> None:
+        """Return once processors may run again."""
+        await self._over.wait()
+
+    async def expire(self, pick: float, end_processors: Callable[[], Awaitable[None]]) -> str:
+        """End the processors, let records pile up, drop some of those that nobody has read; says what was done."""
+        stage, events, batches = self._stage, self._stage.topics.events, self._stage.topics.batches
+        self._strangers.moving = False
+        await asyncio.sleep(SETTLE_S)
+        self._over.clear()
+        try:
+            await end_processors()
+            await asyncio.sleep(BACKLOG_S)
+            if not all([await stage.follower.caught_up(topic, 30) for topic in (events, batches)]):
+                return "no expiry: the reading of the topics lags behind"
+            partition = int(pick * stage.partitions)
+            committed, end = await asyncio.to_thread(self._span, partition)
+            special = stage.account.expectation.first_special(partition, committed)
+            before = min((committed + end) // 2, end if special is None else special)
+            if before <= committed:
+                return f"no expiry: nothing in partition {partition} could be dropped"
+            await asyncio.to_thread(self._drop, partition, before)
+            struck = stage.account.expectation.expire(partition, before, stage.account.batches.covered)
+            self.struck += struck
+            self.records += before - committed
+            return f"expire {before - committed} unread records of partition {partition}: {struck} deliveries less"
+        finally:
+            self._strangers.moving = True
+            self._over.set()
+
+    def _span(self, partition: int) -> tuple[int, int]:
+        """From the processors' committed offset to the end."""
+        place = TopicPartition(self._stage.topics.events, partition)
+        consumer = Consumer(self._stage.connection.confluent(group_id=self._stage.topics.processor_group))
+        try:
+            [committed] = consumer.committed([place], timeout=10)
+            low, high = consumer.get_watermark_offsets(place, timeout=10)
+            return max(committed.offset, low), high
+        finally:
+            consumer.close()
+
+    def _drop(self, partition: int, before: int) -> None:
+        admin = AdminClient(self._stage.connection.confluent())
+        place = TopicPartition(self._stage.topics.events, partition, before)
+        for future in admin.delete_records([place]).values():
+            future.result(30)
