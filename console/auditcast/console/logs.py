@@ -6,11 +6,13 @@ The message is the event's name; values come with it: `log.info("delivery.attemp
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from auditcast.console.settings import Level
+from auditcast.console.settings import Level, Logging
+from auditcast.kafka.settings import read
 
 # What every LogRecord has; all else came by `extra` and is shown.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"asctime", "message", "taskName"}
@@ -29,11 +31,11 @@ class Lines(logging.Formatter):
         return " ".join(words)
 
 
-def setup(level: Level, stream: TextIO | None = None) -> None:
-    """Send everything from `level` on to `stream` (standard error), replacing what was set up before."""
+def setup(level: Level | None = None, stream: TextIO | None = None) -> None:
+    """Send everything from `level` (AUDITCAST_LOG_LEVEL) on to `stream` (standard error), and nothing elsewhere."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level or read(Logging, os.environ).log_level, handlers=[handler], force=True)
 
 
 def _value(value: Any) -> str:

@@ -23,8 +23,8 @@ WINDOW_EVENTS = range(1, 101)
 WINDOW_SECONDS = range(1, 31)
 
 RESERVED = frozenset(
-    {"accept-encoding", "connection", "date", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding"}
-    | {"upgrade", "user-agent"}
+    {"accept", "accept-encoding", "connection", "date", "expect", "host", "keep-alive", "te", "trailer"}
+    | {"transfer-encoding", "upgrade", "user-agent"}
 )
 """Headers that the system or HTTP itself sets, in lower case."""
 

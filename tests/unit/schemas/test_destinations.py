@@ -11,6 +11,7 @@ import yarl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from auditcast.deliverers.request import headers
 from auditcast.schemas.destinations import (
     checked_description,
     checked_headers,
@@ -22,6 +23,7 @@ from auditcast.schemas.destinations import (
 )
 from auditcast.schemas.errors import InvalidDestination
 from auditcast.schemas.networks import forbidden, networks
+from auditcast.schemas.records import Batch
 from auditcast.schemas.urls import MAX_URL, normal_url
 
 NORMAL = {
@@ -106,15 +108,15 @@ def test_whatever_url_passes_means_one_public_host_to_every_parser(text: str) ->
 @given(st.lists(st.tuples(st.text(max_size=12) | st.just("X-A"), st.text(max_size=12)), max_size=4))
 def test_whatever_headers_pass_are_one_line_each(pairs: list[tuple[str, str]]) -> None:
     try:
-        headers = checked_headers(pairs)
+        passed = checked_headers(pairs)
     except InvalidDestination:
         return
-    for name, value in headers:
+    for name, value in passed:
         httpx.Headers({name: value})
         assert re.fullmatch(rb"[!-~]+", name.encode())
         assert re.fullmatch(rb"[\t\x20-\x7e]+", value.encode())
         assert value == value.strip()
-    assert len({name.lower() for name, _ in headers}) == len(headers)
+    assert len({name.lower() for name, _ in passed}) == len(passed)
 
 
 SYSTEMS = (
@@ -127,6 +129,17 @@ SYSTEMS = (
 def test_what_the_system_sets_cannot_be_overridden(name: str) -> None:
     with pytest.raises(InvalidDestination, match=f"{name} is set by the system"):
         checked_headers([(name, "x")])
+
+
+def test_every_header_of_a_delivery_is_the_systems() -> None:
+    batch = Batch(
+        id="a-1", destination="dst_1", revision_number=1, revision_nonce="", stream="a", sequence=1, first_event=1,
+        last_event=1, partition=0, first_offset=0, last_offset=0, opened=0, format="cloudevents/1", gap="-",
+        body_sha256="", previous_digest="", digest="", body=b"[]",
+    )  # fmt: skip
+    for name, _ in headers(batch, custom=[], key=b"", content_type="application/json", agent="a", now=0):
+        with pytest.raises(InvalidDestination, match="set by the system"):
+            checked_headers([(name, "x")])
 
 
 def test_authorization_is_allowed() -> None:
