@@ -1,0 +1,159 @@
+"""A Kafka producer, the thread that hands out what the broker answers, and what its answers mean."""
+
+import ctypes
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from auditcast.kafka import clients
+from auditcast.kafka.settings import Connection
+from auditcast.producers.channel import Headers, Settle
+from auditcast.producers.errors import BufferFull, Closed
+
+MAX_BUFFERED_EVENTS = 100_000
+MAX_BUFFERED_KBYTES = 64 * 1024
+"""What may wait for the broker: minutes of a busy service, and no danger to its memory."""
+
+LINGER_MS = 5
+"""How long an event waits for company on its way."""
+
+COMPRESSION = "lz4"
+
+_POLL_S = 0.1
+"""How soon the thread notices that it shall end; an answer of the broker wakes it at once."""
+
+_ROOM_S = 0.005
+"""How often who waits for room in the buffer looks again."""
+
+_REPEAT_S = 60.0
+"""How often trouble with the broker is logged."""
+
+_NO_TOPIC = {KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
+_log = logging.getLogger("auditcast.producers")
+
+Failed = Callable[[str, bytes, str], None]
+"""Called with the key, the value and the reason of each event that is not durable."""
+
+
+class KafkaChannel:
+    """One producer. A forked child cannot use it, nor can anybody after a fatal error."""
+
+    def __init__(
+        self, connection: Connection, topic: str, delivery_timeout: float, failed: Failed, **librdkafka: Any
+    ) -> None:
+        self.broken = False
+        self.trouble: str | None = None
+        self._at = connection.bootstrap_servers
+        self._connection = connection
+        self._topic = topic
+        self._delivery_timeout = delivery_timeout
+        self._failed = failed
+        self._closed = False
+        self._silent_until = 0.0
+        # Reentrant: a signal handler may emit while its thread is emitting.
+        self._lock = threading.RLock()
+        settings = {
+            "linger_ms": LINGER_MS,
+            "compression_type": COMPRESSION,
+            "message_timeout_ms": int(delivery_timeout * 1000),
+            "queue_buffering_max_messages": MAX_BUFFERED_EVENTS,
+            "queue_buffering_max_kbytes": MAX_BUFFERED_KBYTES,
+            "error_cb": self._complained,
+        }
+        self._producer = clients.producer(connection, **settings | librdkafka)
+        threading.Thread(target=self._serve, name="auditcast-producer", daemon=True).start()
+
+    def __len__(self) -> int:
+        return len(self._producer)
+
+    def send(self, key: str, value: bytes, headers: Headers, max_block: float, settle: Settle | None) -> None:
+        """Take one event; raises `BufferFull` after `max_block` seconds without room, and `Closed`."""
+        on_delivery = self._reported if settle is None else self._reported_to(settle)
+        if self._appended(key, value, headers, on_delivery):
+            return
+        deadline = time.monotonic() + max_block
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(_ROOM_S, left))
+            if self._appended(key, value, headers, on_delivery):
+                return
+        raise BufferFull(
+            f"{len(self._producer)} events wait already: {self.trouble or f'the broker at {self._at} is too slow'}"
+        )
+
+    def flush(self, timeout: float) -> int:
+        """Wait until all that was sent is settled, at most `timeout` seconds; how many events are not."""
+        return self._producer.flush(timeout)
+
+    def close(self, timeout: float) -> int:
+        """Take nothing more, flush, and give up what is left after `timeout` seconds; how many that were."""
+        self.retire()
+        left = self.flush(timeout)
+        if left:
+            self._producer.purge()
+            self.flush(_POLL_S)
+        return left
+
+    def retire(self) -> None:
+        """Take nothing more; what is on its way is still settled."""
+        with self._lock:
+            self._closed = True
+
+    def abandon(self) -> None:
+        """Leave it to the parent process, in a child just forked."""
+        # To free it would wait for threads that this process does not have, so it is never freed.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
+        self._lock = threading.RLock()  # a thread of the parent may have held the other one
+
+    def _appended(self, key: str, value: bytes, headers: Headers, on_delivery: Any) -> bool:
+        """Whether there was room."""
+        with self._lock:
+            if self._closed:
+                raise Closed
+            try:
+                self._producer.produce(self._topic, value, key, headers=headers, on_delivery=on_delivery)
+            except BufferError:
+                return False
+            except KafkaException as refused:
+                raise clients.translated(refused.args[0], self._connection) from None
+            return True
+
+    def _serve(self) -> None:
+        while not self._closed or len(self._producer):
+            self._producer.poll(_POLL_S)
+
+    def _reported(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed((message.key() or b"").decode(), message.value() or b"", self._reason(error))
+
+    def _reported_to(self, settle: Settle) -> Callable[[KafkaError | None, Message], None]:
+        def reported(error: KafkaError | None, message: Message) -> None:
+            settle(None if error is None else self._reason(error))
+            self._reported(error, message)
+
+        return reported
+
+    def _complained(self, error: KafkaError) -> None:
+        self.broken = self.broken or error.fatal()
+        # "All brokers are down" comes after the reason for it, and says less.
+        if self.trouble is None or error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self.trouble = str(clients.translated(error, self._connection))
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + _REPEAT_S
+            _log.warning("%d audit events wait: %s", len(self._producer), self.trouble)
+
+    def _reason(self, error: KafkaError) -> str:
+        code = error.code()
+        if code in _NO_TOPIC:
+            return f"there is no topic {self._topic}: make it with 'auditcast topics create'"
+        if code == KafkaError._MSG_TIMED_OUT:
+            return self.trouble or f"the broker at {self._at} did not take it within {self._delivery_timeout:g} s"
+        if code == KafkaError._PURGE_QUEUE:
+            return "it was given up before it could be sent" + (f": {self.trouble}" if self.trouble else "")
+        if code == KafkaError._PURGE_INFLIGHT:
+            return "it was given up before the broker acknowledged it, so it may be there or not"
+        return error.str()
