@@ -1,6 +1,7 @@
 """The umbrella command: finds subcommands, sets up logging, turns errors into one sentence."""
 
 import importlib
+import logging
 import os
 import pkgutil
 import sys
@@ -39,10 +40,12 @@ def auditcast() -> None:
 
 def main() -> None:
     """Run `auditcast`; every error that a person can cause ends in one sentence on standard error."""
+    # Libraries log what they also raise; without this, a command that sets up no logging would say it twice.
+    logging.getLogger("auditcast").addHandler(logging.NullHandler())
     try:
-        auditcast(prog_name="auditcast", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        # Not standalone, click returns the code of `ctx.exit(code)` instead of raising it.
+        ended = auditcast(prog_name="auditcast", standalone_mode=False)
+        sys.exit(ended if isinstance(ended, int) else 0)
     except click.ClickException as misuse:
         misuse.show()
         sys.exit(misuse.exit_code)

@@ -1,0 +1,182 @@
+"""`auditcast destinations`: where audit events are delivered to, for workspace admins and their scripts."""
+
+import base64
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from auditcast.console import options, revisions
+from auditcast.console.options import json_option, setting_options
+from auditcast.console.registry import Registry
+from auditcast.console.revisions import Choices
+from auditcast.console.showing import as_json, card, destination_shape, outcome, result_shape, table
+from auditcast.console.tables import render
+from auditcast.console.trial import try_out
+from auditcast.kafka.settings import Connection, read
+from auditcast.schemas.records import Revision
+
+
+@click.group("destinations")
+def command() -> None:
+    """Say where audit events are delivered to.
+
+    Secrets and header values are sealed as they come in, and never shown again.
+    """
+
+
+@command.command("add")
+@click.option("--workspace", help="Deliver the events of this workspace.")
+@click.option("--organization", help="Deliver the events of all workspaces of this organization.")
+@click.option("--url", required=True, help="Where to, as in https://siem.example.com/audit.")
+@setting_options
+@click.option("--disabled", is_flag=True, help="Collect nothing until it is enabled.")
+@click.option("--id", "id_", help="An id of your own; repeating the command with it does no harm.")
+@json_option
+def add(
+    *, workspace: str | None, organization: str | None, disabled: bool, id_: str | None, json_: bool, **given: Any
+) -> None:
+    """Add a destination, and print its secret, this once."""
+    rules = options.rules()
+    secret = revisions.secret_text(secrets.token_bytes(revisions.SECRET_BYTES))
+    wanted = revisions.created(
+        id_ if id_ is not None else _new_id(),
+        workspace=workspace,
+        organization=organization,
+        choices=options.choices(**given),
+        rules=rules,
+        secret=secret,
+        epoch=secrets.token_hex(8),
+        state="disabled" if disabled else "active",
+    )
+    with _registry() as registry:
+        now = registry.change(
+            wanted.destination,
+            lambda newest: wanted if newest is None else revisions.same_as(newest, wanted, rules),
+        ).revision
+    ours = now.secret == wanted.secret  # else another console added it, at any time before
+    if json_:
+        shape = {"changed": ours, "destination": destination_shape(now), "secret": secret if ours else None}
+        click.echo(as_json(shape))
+    elif ours:
+        click.echo(f"{now.destination} is added, {now.state}.\n\n  Secret: {secret}\n")
+        click.echo("It signs every delivery. Keep it now: it is never shown again.")
+    else:
+        click.echo(f"{now.destination} is there with these settings already, {now.state}: nothing to do.")
+
+
+@command.command("list")
+@click.option("--workspace", help="Only those of this workspace.")
+@click.option("--organization", help="Only those of this organization.")
+@click.option("--all", "all_", is_flag=True, help="Deleted ones, too.")
+@json_option
+def list_(*, workspace: str | None, organization: str | None, all_: bool, json_: bool) -> None:
+    """List destinations."""
+    with _registry() as registry:
+        found = [
+            revision
+            for revision in registry.all()
+            if (all_ or revision.state != "deleted")
+            and workspace in (None, revision.workspace)
+            and organization in (None, revision.organization)
+        ]
+    if json_:
+        click.echo(as_json([destination_shape(revision) for revision in found]))
+    elif found:
+        click.echo(render(table(found)), nl=False)
+    else:
+        click.echo("There are no destinations here: add one with 'auditcast destinations add'.")
+
+
+@command.command("show")
+@click.argument("id_", metavar="ID")
+@json_option
+def show(*, id_: str, json_: bool) -> None:
+    """Show one destination, header values and secret left out."""
+    with _registry() as registry:
+        found = registry.get(id_)
+    click.echo(as_json(destination_shape(found)) if json_ else render(card(found)), nl=json_)
+
+
+@command.command("edit")
+@click.argument("id_", metavar="ID")
+@click.option("--url", help="Deliver there from now on.")
+@setting_options
+@click.option("--remove-header", "without", multiple=True, metavar="NAME", help="Send this header no longer.")
+@json_option
+def edit(*, id_: str, json_: bool, **given: Any) -> None:
+    """Change what is given, and leave the rest as it is."""
+    choices = options.choices(**given)
+    if choices == Choices():
+        raise click.UsageError("Nothing to change was given: see 'auditcast destinations edit --help'.")
+    rules = options.rules()
+    _apply(id_, lambda revision: revisions.edited(revision, choices, rules), "changed", json_=json_)
+
+
+@command.command("enable")
+@click.argument("id_", metavar="ID")
+@json_option
+def enable(*, id_: str, json_: bool) -> None:
+    """Collect and deliver events from now on."""
+    _apply(id_, revisions.enabled, "enabled", json_=json_)
+
+
+@command.command("disable")
+@click.argument("id_", metavar="ID")
+@json_option
+def disable(*, id_: str, json_: bool) -> None:
+    """Collect nothing from now on; what was collected before is still delivered."""
+    _apply(id_, revisions.disabled, "disabled", json_=json_)
+
+
+@command.command("delete")
+@click.argument("id_", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def delete(*, id_: str, yes: bool, json_: bool) -> None:
+    """End a destination for ever; what was collected before is still delivered."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"Deleting {id_} is final, and nobody can be asked here: repeat it with --yes.")
+        click.confirm(f"Delete {id_} for ever?", abort=True, err=True)
+    _apply(id_, revisions.deleted, "deleted", json_=json_)
+
+
+@command.command("test")
+@click.argument("id_", metavar="ID")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds."
+)
+@json_option
+def test(*, id_: str, timeout: float, json_: bool) -> None:
+    """Have a deliverer send a signed test event, and print what was answered; exit code 1 if it was not taken."""
+    connection = read(Connection, os.environ)
+    with Registry(connection) as registry:
+        revision = revisions.alive(registry.get(id_))
+    result = try_out(connection, revision, timeout)
+    click.echo(as_json(result_shape(result)) if json_ else outcome(result))
+    if not result.delivered:
+        sys.exit(1)
+
+
+def _apply(id_: str, change: Callable[[Revision], Revision], done: str, *, json_: bool) -> None:
+    with _registry() as registry:
+        registry.get(id_)  # an unknown id is told with its neighbours
+        changed = registry.change(id_, lambda newest: change(newest or registry.get(id_)))
+    if json_:
+        click.echo(as_json({"changed": changed.written, "destination": destination_shape(changed.revision)}))
+    elif changed.written:
+        click.echo(f"{id_} is {done}.")
+    else:
+        click.echo(f"{id_} is so already: nothing to do.")
+
+
+def _registry() -> Registry:
+    return Registry(read(Connection, os.environ))
+
+
+def _new_id() -> str:
+    return "dst_" + base64.b32encode(secrets.token_bytes(10)).decode().lower()
