@@ -1,0 +1,24 @@
+"""`auditcast deliverer`: batches out to the customers' HTTPS endpoints."""
+
+import asyncio
+import os
+
+import click
+
+from auditcast.console import logs
+from auditcast.deliverers.app import run
+from auditcast.deliverers.settings import Settings
+from auditcast.kafka.settings import read
+from auditcast.kafka.topics import require
+
+
+@click.command()
+def command() -> None:
+    """Deliver batches to their destinations, signed, in order.
+
+    Run as many as there are partitions; they share them out. Settings come from the environment: 'auditcast settings'.
+    """
+    settings = read(Settings, os.environ)
+    logs.setup()
+    require(settings.connection, timestamps=settings.timestamps)
+    asyncio.run(run(settings))

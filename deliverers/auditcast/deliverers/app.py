@@ -1,0 +1,183 @@
+"""Wires the deliverer: one thread reads, the event loop delivers."""
+
+import asyncio
+import logging
+import resource
+import signal
+import ssl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+
+from auditcast.deliverers.connections import Connections
+from auditcast.deliverers.courier import Courier
+from auditcast.deliverers.destinations import Destinations
+from auditcast.deliverers.dispatcher import Dispatcher
+from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.outbox import Outbox
+from auditcast.deliverers.parcels import Claim
+from auditcast.deliverers.reader import Reader, Settled
+from auditcast.deliverers.settings import Settings
+from auditcast.deliverers.transport import Limits, Transport
+from auditcast.kafka.names import Topics
+from auditcast.kafka.views import View
+from auditcast.schemas.errors import Misconfigured
+from auditcast.schemas.networks import networks
+from auditcast.schemas.sealing import Sealer
+
+READ_S = 0.1
+"""How long a read waits for a record, and so the longest that a settled offset waits to be stored."""
+
+HELD_READ_S = 0.01
+"""The same while a partition is paused, so that it goes on soon after its lane has room again."""
+
+VIEW_S = 60.0
+"""How long reading the destinations may take at the start."""
+
+REBALANCE_GRACE_S = 2.0
+"""How long requests in flight may hold up a rebalance, and with it the whole group: what is delivered by then is not
+delivered again by the next owner."""
+
+STOP_GRACE_S = 6.0
+"""The same at the end of the process, which has 10 s in all."""
+
+CLOSE_S = 2.5
+"""What leaving the group may take beyond that."""
+
+SPARE_FILES = 100
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Deliver until SIGTERM or SIGINT; raises what cannot be gone on with."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end(error: BaseException | None = None) -> None:
+        if not ended.done():
+            ended.set_result(None) if error is None else ended.set_exception(error)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, end)
+    await _Deliverer(settings, end).run(ended)
+
+
+class _Deliverer:
+    """The parts, and their order of beginning and ending."""
+
+    def __init__(self, settings: Settings, end: Callable[[BaseException | None], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = end
+        self._grace_s = REBALANCE_GRACE_S
+        topics = Topics(settings.connection.topic_prefix)
+        allowed = networks(settings.allowed_networks)
+        _allow_files(settings.delivery_connections)
+        context = _tls(settings.delivery_ca_file)
+        limits = _limits(settings)
+        guard = Guard(allowed, limits.connect / 2)
+        self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
+        self._view = View(settings.connection, topics.destinations, self._changed, self._failed)
+        self._destinations = Destinations(self._view.get, Sealer(settings.sealing_keys), allowed)
+        courier = Courier(
+            self._destinations,
+            self._connections,
+            agent=f"auditcast/{version('auditcast')}",
+            wait_s=settings.revision_wait_ms / 1000,
+        )
+        self._outbox = Outbox(settings.connection)
+        self._dispatcher = Dispatcher(
+            Lanes(budget=settings.delivery_buffer_bytes, lane_bytes=settings.delivery_lane_bytes),
+            topics,
+            deliver=courier.deliver,
+            append=self._outbox.append,
+            failed=end,
+        )
+        self._reader = Reader(settings.connection, topics.batches, topics.deliverer_group, self._revoking)
+        self._thread = ThreadPoolExecutor(1, "reader")
+
+    async def run(self, ended: asyncio.Future[None]) -> None:
+        """Deliver until `ended`."""
+        pump = asyncio.create_task(self._pump(ended))
+        try:
+            await ended
+            self._grace_s = STOP_GRACE_S
+            await pump
+        finally:
+            await self._close()
+        log.info("deliverer.stopped")
+
+    async def _pump(self, ended: asyncio.Future[None]) -> None:
+        try:
+            self._view.start()
+            await self._loop.run_in_executor(None, self._view.wait_caught_up, VIEW_S)
+            log.info("deliverer.started")
+            while not ended.done():
+                held = self._dispatcher.held()
+                wait_s = HELD_READ_S if held is None or held else READ_S
+                parcels = await self._loop.run_in_executor(
+                    self._thread, self._reader.read, wait_s, self._dispatcher.settled(), held
+                )
+                self._dispatcher.receive(parcels)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it ends the process)
+            self._end(error)
+
+    def _revoking(self, claims: list[Claim]) -> list[Settled]:
+        """In the reader's thread: have the loop give the claims up."""
+        release = self._dispatcher.release(claims, self._grace_s)
+        return asyncio.run_coroutine_threadsafe(release, self._loop).result()
+
+    def _changed(self, key: bytes, _: bytes | None) -> None:
+        self._loop.call_soon_threadsafe(self._destinations.changed, key.decode(errors="replace"))
+
+    def _failed(self, error: Exception) -> None:
+        self._loop.call_soon_threadsafe(self._end, error)
+
+    async def _close(self) -> None:
+        closing = self._loop.run_in_executor(self._thread, self._reader.close)
+        _, late = await asyncio.wait([closing], timeout=STOP_GRACE_S + CLOSE_S)
+        if late:
+            log.warning("group.left_late")
+        await self._dispatcher.stop()
+        await self._connections.close()
+        self._view.close()
+        self._outbox.close()
+        self._thread.shutdown(wait=False)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        connect=settings.delivery_connect_ms / 1000,
+        write=settings.delivery_write_ms / 1000,
+        first_byte=settings.delivery_first_byte_ms / 1000,
+        whole=settings.delivery_whole_ms / 1000,
+    )
+
+
+def _tls(ca_file: str) -> ssl.SSLContext:
+    """The system's authorities and those of `ca_file`; TLS 1.2 and above, certificates and names verified."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError):
+            raise Misconfigured(
+                f"AUDITCAST_DELIVERY_CA_FILE: {ca_file} is no readable PEM file of certificates"
+            ) from None
+    return context
+
+
+def _allow_files(connections: int) -> None:
+    """Raise the soft limit of open files, as far as it goes, to what that many connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + SPARE_FILES
+    if hard not in (-1, resource.RLIM_INFINITY) and hard < needed:
+        raise Misconfigured(
+            f"AUDITCAST_DELIVERY_CONNECTIONS: {connections} connections need {needed} open files, but the system allows"
+            f" {hard}: lower it, or raise the limit (ulimit -n)"
+        )
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -1,0 +1,61 @@
+"""One connection to a destination, and a bound on how many are open: each takes about 0.3 MB, idle or not."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+import httpx
+
+from auditcast.deliverers.outcomes import Reason, reason_of
+from auditcast.deliverers.transport import Answer, Transport
+
+_STALE = (Reason.CONNECTION_CLOSED, Reason.CONNECTION_LOST)
+
+
+class Connections:
+    """At most `limit` transports; those that idle are closed when others need their place, the longest idle first.
+
+    Destinations never share one, so no receiver can meddle with another's answers.
+    """
+
+    def __init__(self, make: Callable[[], Transport], limit: int) -> None:
+        self._make = make
+        self._limit = limit
+        self._busy = 0
+        self._places = asyncio.Semaphore(limit)
+        self._idle: OrderedDict[str, Transport] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._busy + len(self._idle)
+
+    async def post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        """`Transport.post` over the destination's connection, once there is a place for it."""
+        async with self._places:
+            self._busy += 1
+            try:
+                return await self._post(destination, url, headers, body)
+            finally:
+                self._busy -= 1
+
+    async def close(self) -> None:
+        """Close what idles."""
+        while self._idle:
+            await self._idle.popitem()[1].close()
+
+    async def _post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        while True:
+            transport = self._idle.pop(destination, None) or self._make()
+            while len(self) > self._limit:
+                await self._idle.popitem(last=False)[1].close()
+            idled = transport.used
+            try:
+                answer = await transport.post(url, headers, body)
+            except BaseException as error:
+                await transport.close()
+                if idled and isinstance(error, Exception) and reason_of(error) in _STALE:
+                    # The receiver closed the idle connection as we wrote, which says nothing about the delivery:
+                    # send it again. This time the connection is new, so it happens once.
+                    continue
+                raise
+            self._idle[destination] = transport
+            return answer

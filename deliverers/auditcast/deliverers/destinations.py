@@ -1,0 +1,122 @@
+"""Where to send and how to sign, from the newest revision of a destination, opened once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import httpx
+from msgspec import Struct
+
+from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.deliverers.request import Headers
+from auditcast.deliverers.signing import key_of
+from auditcast.schemas.destinations import checked_headers
+from auditcast.schemas.errors import InvalidDestination, Undecodable, WrongSealingKey
+from auditcast.schemas.networks import Network
+from auditcast.schemas.records import Batch, Revision
+from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.urls import normal_url
+from auditcast.schemas.wire import decode_as
+
+OPENED = 20_000
+"""Revisions kept open, about 2 kB each; opening one again costs some 0.2 ms."""
+
+
+SHORTEST_CREDENTIAL = 6
+"""Shorter header values are no credentials, and too likely to occur by chance."""
+
+
+class Target(Struct, frozen=True):
+    """A destination as a delivery needs it; its secret and header values are in the clear, so it is never shown."""
+
+    order: tuple[int, str]
+    url: httpx.URL
+    headers: Headers
+    key: bytes
+    credentials: list[str]
+    """What must not appear where people look, the longest first."""
+
+    def __repr__(self) -> str:
+        return f"Target({self.url.host})"
+
+
+class Destinations:
+    """The newest revisions, as `newest` (a view of `audit.destinations`) has them.
+
+    A deleted destination is one more revision: what was batched for it is still delivered.
+    """
+
+    def __init__(self, newest: Callable[[bytes], bytes | None], sealer: Sealer, allowed: Sequence[Network]) -> None:
+        self._newest = newest
+        self._waiting: dict[str, asyncio.Event] = {}
+        self._open = lru_cache(OPENED)(lambda raw: _opened(raw, sealer, allowed))
+
+    def changed(self, destination: str) -> None:
+        """The view has a newer revision."""
+        if destination in self._waiting:
+            self._waiting[destination].set()
+
+    async def target(self, batch: Batch, wait_s: float) -> Target:
+        """Where to send `batch`, waiting for the revision that it names. Raises `Failed`."""
+        target = self._reached(batch)
+        if target is not None:
+            return target
+        changed = self._waiting.setdefault(batch.destination, asyncio.Event())
+        try:
+            async with asyncio.timeout(wait_s):
+                while (target := self._reached(batch)) is None:
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            raise self._missing(batch, wait_s) from None
+        finally:
+            del self._waiting[batch.destination]
+        return target
+
+    def _reached(self, batch: Batch) -> Target | None:
+        raw = self._newest(batch.destination.encode())
+        if raw is None:
+            return None
+        target = self._open(raw)
+        return target if target.order >= (batch.revision_number, batch.revision_nonce) else None
+
+    def _missing(self, batch: Batch, wait_s: float) -> Failed:
+        if self._newest(batch.destination.encode()) is None:
+            return Failed(
+                Reason.DESTINATION_UNKNOWN, f"no revision of {batch.destination} came within {wait_s:g} s: register it"
+            )
+        return Failed(
+            Reason.REVISION_UNKNOWN,
+            f"revision {batch.revision_number} ({batch.revision_nonce}) of {batch.destination}, which the batch was"
+            f" made under, did not come within {wait_s:g} s: see whether somebody wrote audit.destinations anew",
+        )
+
+
+def _opened(raw: bytes, sealer: Sealer, allowed: Sequence[Network]) -> Target:
+    try:
+        revision = decode_as(Revision, raw)
+    except Undecodable as error:
+        raise Failed(Reason.DESTINATION_INVALID, f"the newest revision cannot be read: {error}") from None
+    name = revision.destination
+    try:
+        secret = sealer.open(f"{name}/secret", revision.secret)
+        headers = [
+            (header.name, sealer.open(f"{name}/headers/{header.name.lower()}", header.sealed))
+            for header in revision.headers
+        ]
+    except WrongSealingKey as error:
+        raise Failed(Reason.SEALED, str(error)) from None
+    try:
+        # Checked when it was registered, and here because anybody may write to the topic.
+        url = httpx.URL(normal_url(revision.url, allowed))
+        return Target(revision.order, url, checked_headers(headers), key_of(secret), _credentials(secret, headers))
+    except (InvalidDestination, ValueError) as error:
+        raise Failed(Reason.DESTINATION_INVALID, str(error)) from None
+    except httpx.InvalidURL:
+        raise Failed(Reason.DESTINATION_INVALID, "url: has a host that is no valid name") from None
+
+
+def _credentials(secret: str, headers: Headers) -> list[str]:
+    """The secret, the headers' values, and their longer words: of `Bearer abc`, `abc` is what counts."""
+    words = {word for _, value in headers for word in (value, *value.split()) if len(word) >= SHORTEST_CREDENTIAL}
+    return sorted(words | {secret}, key=len, reverse=True)

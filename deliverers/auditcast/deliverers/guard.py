@@ -1,0 +1,99 @@
+"""The egress guard: which addresses a connection may be made to, decided on the address that it really goes to.
+
+Every connection gets its socket from `Guard.open_socket`, to literal addresses too, which no resolver ever sees: that is
+the choke point. `Guard.resolve` only makes the refusal of a name complete and clear.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.schemas.networks import Network, forbidden
+
+LOOKUPS = 32
+"""Lookups at a time, each in a thread of its own: a name server that hangs must not stop the others' lookups."""
+
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""Before the IPv4 address in the lower half of an ISATAP address, which may lie in any network."""
+
+
+def vet(address: str, port: int, allowed: Sequence[Network]) -> None:
+    """Return if a delivery may go to `port` at `address`; else raise `Failed`, `ADDRESS_FORBIDDEN`."""
+    reason = forbidden(address, allowed)
+    if reason is not None:
+        raise Failed(Reason.ADDRESS_FORBIDDEN, reason)
+    ip = ip_address(address)
+    if isinstance(ip, IPv6Address) and ip.scope_id is not None:
+        raise Failed(Reason.ADDRESS_FORBIDDEN, f"{ip} names a network interface of this host")
+    if any(ip in network for network in allowed):
+        return
+    if isinstance(ip, IPv6Address) and (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
+        raise Failed(Reason.ADDRESS_FORBIDDEN, f"{ip} is a tunnel to IPv4 (ISATAP)")
+    if port < 1024 and port != 443:
+        raise Failed(Reason.ADDRESS_FORBIDDEN, f"port {port} is a system port: deliveries go to 443, or 1024 and above")
+
+
+class Guard(AbstractResolver):
+    """Resolves names, bounded in time, and makes sockets, for aiohttp's connector."""
+
+    def __init__(self, allowed: Sequence[Network], lookup_s: float) -> None:
+        self._allowed = allowed
+        self._lookup_s = lookup_s
+        self._lookups = asyncio.Semaphore(LOOKUPS)
+
+    def open_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        """A socket for `address`, one of getaddrinfo's tuples, if it is one that a delivery may go to."""
+        family, kind, protocol, _, place = address
+        vet(place[0], place[1], self._allowed)
+        return socket.socket(family, kind, protocol)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of `host`; one that is forbidden poisons them all."""
+        try:
+            async with self._lookups, asyncio.timeout(self._lookup_s):
+                found = await _lookup(host, family)
+        except TimeoutError:
+            raise Failed(Reason.RESOLVER_FAILED, f"the name server did not answer for {host}") from None
+        except socket.gaierror as error:
+            if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
+                raise Failed(Reason.NAME_UNKNOWN, f"there is no host {host}") from None
+            raise Failed(Reason.RESOLVER_FAILED, f"the lookup of {host} failed: {error.strerror}") from None
+        except UnicodeError:
+            raise Failed(Reason.NAME_UNKNOWN, f"{host} is no name of a host") from None
+        for _, address in found:
+            vet(address, port, self._allowed)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=socket.IPPROTO_TCP, flags=0)
+            for kind, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _lookup(host: str, family: int) -> list[tuple[int, str]]:
+    """(family, address) of `host`, from getaddrinfo.
+
+    In a thread that may be left behind: nothing can stop a lookup, and it must not hold up the process's end.
+    """
+    answer: Future[list[tuple[int, str]]] = Future()
+    answer.set_running_or_notify_cancel()
+
+    def look() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
+            answer.set_result([(kind, str(place[0])) for kind, _, _, _, place in found])
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=look, name="lookup", daemon=True).start()
+    return await asyncio.wrap_future(answer)

@@ -1,0 +1,74 @@
+"""All lanes under one budget of bytes, and which partitions must wait. Pure.
+
+A lane over its bound holds back the partitions that its parcels came from until half of it is gone; all lanes together
+over the budget hold back everything. A lane without work does not exist, so memory follows work, not destinations.
+"""
+
+from collections.abc import Iterable
+
+from auditcast.deliverers.lane import Lane
+from auditcast.deliverers.parcels import Claim, Parcel
+
+
+class Lanes:
+    """Queues by destination. `budget` and `lane_bytes` are bounds that one read may pass, by no more than itself."""
+
+    def __init__(self, *, budget: int, lane_bytes: int) -> None:
+        self._budget = budget
+        self._lane_bytes = lane_bytes
+        self._lanes: dict[str, Lane] = {}
+        self._full: set[str] = set()
+        self.bytes = 0
+        self.overflowing = False
+        """Whether nothing at all may be read."""
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def add(self, parcel: Parcel) -> bool:
+        """Queue `parcel`; returns whether its lane is new, so that somebody must begin to work it off."""
+        lane = self._lanes.get(parcel.lane)
+        new = lane is None
+        if lane is None:
+            lane = self._lanes[parcel.lane] = Lane(parcel.claim)
+        lane.add(parcel)
+        self.bytes += parcel.size
+        if lane.bytes > self._lane_bytes:
+            self._full.add(parcel.lane)
+        if self.bytes > self._budget:
+            self.overflowing = True
+        return new
+
+    def take(self, name: str) -> Parcel | None:
+        """The next parcel of a lane, then in flight; None if there is none: the lane is gone then."""
+        parcel = self._lanes[name].take()
+        if parcel is None:
+            del self._lanes[name]
+            self._full.discard(name)
+        return parcel
+
+    def landed(self, name: str) -> None:
+        """The parcel in flight of a lane is done with."""
+        self._freed(name, self._lanes[name].landed())
+
+    def withdraw(self, claims: Iterable[Claim]) -> None:
+        """Forget everything that waits under `claims`."""
+        given_up = set(claims)
+        for name, lane in self._lanes.items():
+            self._freed(name, lane.withdraw(given_up))
+
+    def held(self) -> frozenset[Claim]:
+        """The claims whose partitions must wait for a full lane."""
+        return frozenset(self._lanes[name].source for name in self._full)
+
+    def flying(self, claims: Iterable[Claim]) -> bool:
+        """Whether a parcel read under one of `claims` is in flight."""
+        wanted = set(claims)
+        return any(lane.flying is not None and lane.flying.claim in wanted for lane in self._lanes.values())
+
+    def _freed(self, name: str, size: int) -> None:
+        self.bytes -= size
+        if self._lanes[name].bytes <= self._lane_bytes // 2:
+            self._full.discard(name)
+        if self.bytes <= self._budget // 2:
+            self.overflowing = False

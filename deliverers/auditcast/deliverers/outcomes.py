@@ -1,0 +1,150 @@
+"""What became of an attempt, in one name: the only place where foreign exceptions and statuses are told apart."""
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from enum import StrEnum
+
+import aiohttp
+import httpx
+from aiohttp import http_exceptions
+from msgspec import Struct
+
+from auditcast.schemas.errors import AuditcastError
+from auditcast.schemas.formats import Format
+from auditcast.schemas.records import Attempt
+
+
+class Reason(StrEnum):
+    """Why a batch was not delivered; a status that is no success is `status-503` and the like."""
+
+    # Nothing was sent: the batch, or what is known of its destination, does not allow it.
+    UNREADABLE = "unreadable"
+    CONFLICT = "conflicting-digest"
+    DESTINATION_UNKNOWN = "destination-unknown"
+    REVISION_UNKNOWN = "revision-unknown"
+    FORMAT_UNKNOWN = "format-unknown"
+    SEALED = "cannot-unseal"
+    DESTINATION_INVALID = "destination-invalid"
+    # The way there.
+    ADDRESS_FORBIDDEN = "address-forbidden"
+    NAME_UNKNOWN = "name-unknown"
+    RESOLVER_FAILED = "resolver-failed"
+    CONNECT_TIMEOUT = "connect-timeout"
+    CONNECT_FAILED = "connect-failed"
+    CERTIFICATE_REFUSED = "certificate-refused"
+    TLS_FAILED = "tls-failed"
+    # The request and its answer.
+    REQUEST_INVALID = "request-invalid"
+    WRITE_TIMEOUT = "write-timeout"
+    FIRST_BYTE_TIMEOUT = "first-byte-timeout"
+    ANSWER_TIMEOUT = "answer-timeout"
+    CONNECTION_CLOSED = "connection-closed"
+    CONNECTION_LOST = "connection-lost"
+    ANSWER_CUT = "answer-cut"
+    ANSWER_MALFORMED = "answer-malformed"
+    ANSWER_TOO_LARGE = "answer-too-large"
+    ANSWERED_EARLY = "answered-early"
+    REDIRECTED = "redirected"
+    NOT_ACCEPTED = "not-accepted"
+
+
+class Failed(AuditcastError):
+    """An attempt failed for a reason that this stage found itself; the text is one sentence."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a delivery ended. `reason` is None for a success; `attempt` is None if no request was made."""
+
+    reason: str | None
+    detail: str = ""
+    attempt: Attempt | None = None
+
+
+_NAMES: dict[type[BaseException], Reason] = {
+    # The nearest class in the exception's own line of descent counts, so the general ones stand for the rest.
+    aiohttp.ClientConnectorCertificateError: Reason.CERTIFICATE_REFUSED,
+    aiohttp.ClientConnectorDNSError: Reason.RESOLVER_FAILED,
+    aiohttp.ClientConnectorSSLError: Reason.TLS_FAILED,
+    aiohttp.ClientSSLError: Reason.TLS_FAILED,
+    aiohttp.ClientConnectorError: Reason.CONNECT_FAILED,
+    aiohttp.ServerFingerprintMismatch: Reason.CERTIFICATE_REFUSED,
+    aiohttp.ConnectionTimeoutError: Reason.CONNECT_TIMEOUT,
+    aiohttp.ServerTimeoutError: Reason.FIRST_BYTE_TIMEOUT,
+    aiohttp.ServerDisconnectedError: Reason.CONNECTION_CLOSED,
+    aiohttp.ClientConnectionError: Reason.CONNECTION_LOST,
+    aiohttp.ClientPayloadError: Reason.ANSWER_CUT,
+    aiohttp.ClientResponseError: Reason.ANSWER_MALFORMED,
+    aiohttp.InvalidURL: Reason.REQUEST_INVALID,
+    aiohttp.NonHttpUrlClientError: Reason.REQUEST_INVALID,
+    aiohttp.ClientError: Reason.CONNECTION_LOST,
+    http_exceptions.HttpProcessingError: Reason.ANSWER_MALFORMED,
+    httpx.ConnectTimeout: Reason.CONNECT_TIMEOUT,
+    httpx.PoolTimeout: Reason.CONNECT_TIMEOUT,
+    httpx.WriteTimeout: Reason.WRITE_TIMEOUT,
+    httpx.TimeoutException: Reason.FIRST_BYTE_TIMEOUT,
+    httpx.ConnectError: Reason.CONNECT_FAILED,
+    httpx.ProxyError: Reason.CONNECT_FAILED,
+    httpx.NetworkError: Reason.CONNECTION_LOST,
+    httpx.RemoteProtocolError: Reason.ANSWER_MALFORMED,
+    httpx.DecodingError: Reason.ANSWER_MALFORMED,
+    httpx.TooManyRedirects: Reason.REDIRECTED,
+    httpx.UnsupportedProtocol: Reason.REQUEST_INVALID,
+    httpx.LocalProtocolError: Reason.REQUEST_INVALID,
+    httpx.InvalidURL: Reason.REQUEST_INVALID,
+    httpx.HTTPError: Reason.CONNECTION_LOST,
+    ssl.SSLError: Reason.TLS_FAILED,
+    ssl.CertificateError: Reason.CERTIFICATE_REFUSED,
+    socket.gaierror: Reason.RESOLVER_FAILED,
+    TimeoutError: Reason.ANSWER_TIMEOUT,
+    OSError: Reason.CONNECTION_LOST,
+    # What aiohttp says to a header or URL that cannot be written.
+    ValueError: Reason.REQUEST_INVALID,
+}
+
+
+def reason_of(error: Exception) -> Reason | None:
+    """The name of what stopped a request; None for an error that no peer can cause: a fault of our own."""
+    for cause in _causes(error):
+        if isinstance(cause, Failed):
+            return cause.reason
+    # httpx's transport folds several of aiohttp's errors into one; the cause tells them apart.
+    if isinstance(error, httpx.HTTPError) and isinstance(error.__cause__, aiohttp.ClientError):
+        error = error.__cause__
+    return next((_NAMES[kind] for kind in type(error).__mro__ if kind in _NAMES), None)
+
+
+def detail_of(error: Exception) -> str:
+    """What more can be said of `error`; never its own text, which may repeat a URL, and with it a credential."""
+    for cause in _causes(error):
+        if isinstance(cause, Failed):
+            return str(cause)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return str(cause.verify_message)
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return str(cause.reason)
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno)
+    return ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def judge(kind: Format, status: int, answer: bytes) -> str | None:
+    """Why an answer is no success in the format `kind`; None if it is one."""
+    if kind.accepts(status, answer):
+        return None
+    if 200 <= status < 300:
+        return Reason.NOT_ACCEPTED
+    if 300 <= status < 400:
+        return Reason.REDIRECTED
+    return f"status-{status}"

@@ -1,0 +1,206 @@
+"""The consumer of the batches topic, owned by one thread: whoever calls it does so from that thread alone.
+
+Partitions are shared out eagerly by the range assignor, which gives the same partition numbers of all topics to the
+same process: a rebalance takes everything away, and gives (mostly the same) partitions back under new claims.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from auditcast.deliverers.parcels import Claim, Parcel
+from auditcast.kafka import clients
+from auditcast.kafka.errors import BrokerUnavailable, WrongTopics
+from auditcast.kafka.settings import Connection
+from auditcast.schemas.errors import Undecodable
+from auditcast.schemas.records import Batch
+from auditcast.schemas.wire import decode_as
+
+AT_ONCE = 32
+"""Records taken by one read; the bounds of memory may be passed by so many."""
+
+COMMITTED_S = 10.0
+"""How long the group's coordinator may take to say what was committed."""
+
+Settled = tuple[Claim, int]
+
+log = logging.getLogger(__name__)
+
+
+class Reader:
+    """Reads parcels, stores what is settled, pauses what is held.
+
+    `revoking` is called, in this thread, when claims are about to end: it has the work in flight finished as far as
+    its time allows, and returns what was settled and not handed to `read` yet. The claims are dead on its return.
+    """
+
+    def __init__(
+        self, connection: Connection, topic: str, group: str, revoking: Callable[[list[Claim]], list[Settled]]
+    ) -> None:
+        self._connection = connection
+        self._revoking = revoking
+        self._claims: dict[tuple[str, int], Claim] = {}
+        self._committed: dict[Claim, int] = {}
+        self._paused: set[Claim] = set()
+        self._fatal: KafkaError | None = None
+        self._consumer: Consumer = clients.member(
+            connection,
+            group,
+            error_cb=self._failed,
+            on_commit=_committed,
+            auto_commit_interval_ms=1000,
+            partition_assignment_strategy="range",
+            # Small, since lanes queue too, and a pause throws it away; with the default back-off, 1 s, it would starve.
+            queued_max_messages_kbytes=4 * 1024,
+            fetch_queue_backoff_ms=10,
+        )
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def read(self, wait_s: float, settled: Iterable[Settled], held: frozenset[Claim] | None) -> list[Parcel]:
+        """What came within `wait_s`. `held` are the claims to pause, None all of them.
+
+        Raises an `AuditcastError` for what cannot be survived.
+        """
+        self._store(settled)
+        self._pause(set(self._claims.values()) if held is None else held.intersection(self._claims.values()))
+        first = self._consumer.poll(wait_s)
+        if self._fatal is not None:
+            raise BrokerUnavailable(f"the consumer cannot go on ({self._fatal.str()}): start the deliverer again")
+        if first is None:
+            return []
+        # The first is entered under its claim before more is read: that may bring a rebalance, which ends the claim.
+        parcels = [self._parcel(first)]
+        parcels += [self._parcel(message) for message in self._consumer.consume(AT_ONCE - 1, 0)]
+        return [parcel for parcel in parcels if parcel is not None and parcel.claim.live]
+
+    def close(self) -> None:
+        """Give all claims up, commit, leave the group."""
+        self._consumer.close()
+
+    def _parcel(self, message: Message) -> Parcel | None:
+        error = message.error()
+        if error is not None:
+            self._complain(error)
+            return None
+        # A record that was read has all of these.
+        topic, partition, offset = cast(
+            "tuple[str, int, int]", (message.topic(), message.partition(), message.offset())
+        )
+        claim = self._claims.get((topic, partition))
+        if claim is None:
+            return None
+        self._expect(claim, offset)
+        claim.prefix.begin(offset)
+        headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+        value = message.value()
+        batch, problem = None, ""
+        try:
+            batch = decode_as(Batch, value or b"")
+        except Undecodable as unreadable:
+            problem = str(unreadable)
+        return Parcel(
+            claim,
+            offset,
+            key=message.key(),
+            value=value,
+            headers=[(name, content or b"") for name, content in headers or ()],
+            batch=batch,
+            problem=problem,
+        )
+
+    def _expect(self, claim: Claim, offset: int) -> None:
+        """Say so if records expired before they were read: a loss, and never a silent one."""
+        committed = self._committed.pop(claim, offset)
+        if offset > committed:
+            log.error(
+                "batches.expired",
+                extra={"topic": claim.topic, "partition": claim.partition, "from": committed, "to": offset},
+            )
+
+    def _store(self, settled: Iterable[Settled]) -> None:
+        """Note what is settled; what was read under a dead claim must not be committed."""
+        moved = {}
+        for claim, offset in settled:
+            if claim.live:
+                moved[claim] = claim.prefix.settle(offset)
+        if moved:
+            self._consumer.store_offsets(
+                offsets=[TopicPartition(claim.topic, claim.partition, offset) for claim, offset in moved.items()]
+            )
+
+    def _pause(self, held: set[Claim] | frozenset[Claim]) -> None:
+        resume, pause = self._paused - held, held - self._paused
+        if resume:
+            self._consumer.resume(_places(resume))
+        if pause:
+            self._consumer.pause(_places(pause))
+        self._paused = set(held)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._claims = {(place.topic, place.partition): Claim(place.topic, place.partition) for place in partitions}
+        self._paused = set()
+        try:
+            places = consumer.committed(partitions, COMMITTED_S) if partitions else []
+        except KafkaException as failed:
+            # Only the check for expired records needs it; librdkafka asks for itself where to begin.
+            log.warning("offsets.unknown", extra={"detail": failed.args[0].str()})
+            places = []
+        self._committed = {
+            self._claims[place.topic, place.partition]: place.offset for place in places if place.offset >= 0
+        }
+        log.info("partitions.assigned", extra={"partitions": _numbers(partitions)})
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # What is stored before this returns is committed by librdkafka before the partitions change hands.
+        claims = list(self._claims.values())
+        settled = self._revoking(claims)
+        self._store(settled)
+        self._end(claims)
+        log.info("partitions.revoked", extra={"partitions": _numbers(partitions)})
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Somebody else owns them already: nothing can be committed any more.
+        claims = list(self._claims.values())
+        self._end(claims)
+        self._revoking(claims)
+        log.warning("partitions.lost", extra={"partitions": _numbers(partitions)})
+
+    def _end(self, claims: list[Claim]) -> None:
+        if self._paused:
+            self._consumer.resume(_places(self._paused))
+        for claim in claims:
+            claim.live = False
+        self._claims, self._committed, self._paused = {}, {}, set()
+
+    def _failed(self, error: KafkaError) -> None:
+        log.warning("kafka.error", extra={"detail": error.str()})
+        if error.fatal():
+            self._fatal = error
+
+    def _complain(self, error: KafkaError) -> None:
+        if error.code() in _NO_TOPIC:
+            raise WrongTopics("the topic of the batches does not exist: run 'auditcast topics create'")
+        if error.fatal() or error.code() in _NOT_ALLOWED:
+            raise clients.translated(error, self._connection)
+        log.warning("kafka.error", extra={"detail": error.str()})
+
+
+_NOT_ALLOWED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+# librdkafka's own codes have no public names.
+_NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+
+
+def _places(claims: Iterable[Claim]) -> list[TopicPartition]:
+    return [TopicPartition(claim.topic, claim.partition) for claim in claims]
+
+
+def _numbers(partitions: list[TopicPartition]) -> str:
+    return ",".join(str(place.partition) for place in sorted(partitions, key=lambda place: place.partition)) or "-"
+
+
+def _committed(error: KafkaError | None, _: list[TopicPartition]) -> None:
+    """A commit that fails costs repeated deliveries, nothing else."""
+    if error is not None and error.code() != KafkaError._NO_OFFSET:
+        log.warning("commit.failed", extra={"detail": error.str()})

@@ -1,0 +1,136 @@
+"""One destination's connection: a POST, bounded in every direction, and the bounded answer.
+
+httpx's request and response over aiohttp's connector, called without httpx's client, which costs more than the rest.
+No proxy, no redirect, no cookie, no netrc, no decompression; nothing of the environment but the system's authorities.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractStreamWriter
+from httpx_aiohttp import AiohttpTransport
+from msgspec import Struct
+
+from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.outcomes import Failed, Reason
+
+JUDGED_BYTES = 64 * 1024
+"""How much of an answer a format may read to judge it."""
+
+MAX_ANSWER_BYTES = 1024 * 1024
+"""How much of an answer is read at all. More is no answer to a delivery, and its connection is closed."""
+
+MAX_HEAD_LINE = 8190
+MAX_HEAD_LINES = 100
+
+IDLE_S = 15.0
+"""How long a connection is kept for the destination's next batch."""
+
+
+class Limits(Struct, frozen=True):
+    """The bounds of one request, in seconds."""
+
+    connect: float
+    write: float
+    first_byte: float
+    whole: float
+
+
+class Answer(Struct, frozen=True):
+    """A complete answer; `body` is its beginning as it came, at most JUDGED_BYTES; `encoded` if it is compressed."""
+
+    status: int
+    body: bytes
+    encoded: bool
+
+
+class Transport:
+    """A connection to one destination, kept between its batches. One request at a time."""
+
+    def __init__(self, context: ssl.SSLContext, guard: Guard, limits: Limits) -> None:
+        self._limits = limits
+        connector = aiohttp.TCPConnector(
+            limit=0,  # one request at a time is the lane's doing; connections.py bounds their number
+            ssl=context,
+            resolver=guard,
+            socket_factory=guard.open_socket,
+            use_dns_cache=False,
+            keepalive_timeout=IDLE_S,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=MAX_HEAD_LINE,
+            max_field_size=MAX_HEAD_LINE,
+            max_headers=MAX_HEAD_LINES,
+        )
+        self._http = AiohttpTransport(verify=context, trust_env=False, client=session)
+        # aiohttp has no bound for writing (_Body has), and its `connect` covers the lookup and the handshake.
+        self._extensions = {
+            "timeout": {"pool": limits.connect, "connect": limits.connect, "read": limits.first_byte},
+        }
+        self.used = False
+        """Whether a request got its answer over this transport, so that the next may meet a connection grown stale."""
+
+    async def post(self, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        """Send `body`; whatever goes wrong is raised as it comes, for `outcomes.reason_of` to name."""
+        payload = _Body(body, self._limits.write)
+        request = httpx.Request("POST", url, headers=headers, stream=payload, extensions=self._extensions)
+        try:
+            async with asyncio.timeout(self._limits.whole):
+                response = await self._http.handle_async_request(request)
+                try:
+                    answer = await _read(response)
+                finally:
+                    await response.aclose()  # closes the connection, too, unless the answer was read to its end
+        except TimeoutError:
+            raise Failed(Reason.ANSWER_TIMEOUT, "the answer was not complete in time") from None
+        if not payload.sent and answer.status < 300:
+            raise Failed(Reason.ANSWERED_EARLY, f"the receiver answered {answer.status} before it had the whole body")
+        self.used = True
+        return answer
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._http.aclose()
+
+
+class _Body(aiohttp.BytesPayload, httpx.AsyncByteStream):
+    """A request's body that bounds its own sending, which neither library does."""
+
+    def __init__(self, body: bytes, limit_s: float) -> None:
+        super().__init__(body)
+        self._limit_s = limit_s
+        self.sent = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write the body, and wait until the socket has taken it."""
+        try:
+            async with asyncio.timeout(self._limit_s):
+                await super().write_with_length(writer, content_length)
+                await writer.drain()
+        except TimeoutError:
+            raise Failed(Reason.WRITE_TIMEOUT, "the receiver did not take the body in time") from None
+        self.sent = True
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise TypeError("aiohttp writes this body by itself")
+
+
+async def _read(response: httpx.Response) -> Answer:
+    """The answer, its raw bytes counted, kept only as far as a format may judge them."""
+    kept = bytearray()
+    size = 0
+    async for chunk in response.stream:  # type: ignore[union-attr]  # this transport's streams are asynchronous
+        size += len(chunk)
+        if len(kept) < JUDGED_BYTES:
+            kept += chunk[: JUDGED_BYTES - len(kept)]
+        if size > MAX_ANSWER_BYTES:
+            raise Failed(
+                Reason.ANSWER_TOO_LARGE, f"the answer {response.status_code} has over {MAX_ANSWER_BYTES} bytes"
+            )
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    return Answer(response.status_code, bytes(kept), encoded)
