@@ -72,7 +72,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     ] = 10_000
 
     def confluent(self, **more: Any) -> dict[str, Any]:
-        """A configuration for confluent-kafka, `more` added with `_` for `.` (callbacks, `…_cb`, as they are)."""
+        """A configuration for confluent-kafka, `more` added with `_` for `.` (callbacks, `…_cb` and `on_…`, as they are)."""
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -85,7 +85,8 @@ class Connection(Struct, frozen=True, kw_only=True):
             }
         if self.ssl_ca_file:
             config["ssl.ca.location"] = self.ssl_ca_file
-        return config | {name if name.endswith("_cb") else name.replace("_", "."): more[name] for name in more}
+        callbacks = {name for name in more if name.endswith("_cb") or name.startswith("on_")}
+        return config | {name if name in callbacks else name.replace("_", "."): more[name] for name in more}
 
 
 def variable(field: str) -> str:
