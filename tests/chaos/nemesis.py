@@ -3,17 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
 
 from tests.chaos import plan
-from tests.chaos.customers import Customers
+from tests.chaos.editors import Editors
 from tests.chaos.expiry import Expiry
+from tests.chaos.picking import chosen
 
 from auditcast.console.demo.stage import Stage
 from auditcast.console.demo.workers import State, Worker
 from auditcast.kafka.local import ApacheBroker
-
-T = TypeVar("T")
 
 ENDS_WITHIN_S = 10.0
 """What a worker promises after SIGTERM."""
@@ -21,29 +19,23 @@ ENDS_WITHIN_S = 10.0
 RESTART_AFTER_S = 1.0
 
 
-class Note(Protocol):
-    """Told in one line of everything that happens."""
-
-    def __call__(self, text: str) -> None: ...
-
-
 class Nemesis:
     """Does harm until told to stop; `findings` are the promises that workers broke on the way."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (wired in one place)
         self,
         stage: Stage,
         broker: ApacheBroker,
-        customers: Customers,
+        editors: Editors,
         expiry: Expiry,
         wanted: dict[str, int],
-        note: Note,
+        note: Callable[[str], None],
     ) -> None:
         self.findings: list[str] = []
         self.done: dict[str, int] = {}
         self._stage = stage
         self._broker = broker
-        self._customers = customers
+        self._editors = editors
         self._expiry = expiry
         self._wanted = wanted
         self._note = note
@@ -115,13 +107,13 @@ class Nemesis:
             case plan.Expire():
                 await self._expire(action)
             case plan.Edit():
-                await self._customers.edit(action.pick, action.window_events, action.window_seconds)
+                await self._editors.edit(action.pick, action.window_events, action.window_seconds)
             case plan.Suspend():
-                await self._customers.suspend(action.pick, action.lasting)
+                await self._editors.suspend(action.pick, action.lasting)
             case plan.Add():
-                await self._customers.add(action.pick)
+                await self._editors.add(action.pick)
             case plan.Delete():
-                await self._customers.delete(action.pick)
+                await self._editors.delete(action.pick)
 
     def _victim(self, action: "plan.Kill | plan.Terminate | plan.Pause | plan.Grow") -> Worker | None:
         running = [one for one in self._stage.workers.alive(action.kind) if one.state is State.RUNNING]
@@ -149,15 +141,7 @@ class Nemesis:
                 worker.resume()
             await asyncio.gather(*(self._terminate(one) for one in self._stage.workers.alive(plan.PROCESSOR)))
 
-        async with self._customers.quiet():
+        async with self._editors.quiet():
             self._note(await self._expiry.expire(action.pick, end_all))
         for _ in range(self._wanted[plan.PROCESSOR]):
             await self._start(plan.PROCESSOR)
-
-
-def chosen(among: Sequence[T], pick: float) -> T | None:
-    """The one that `pick` from [0, 1) points at."""
-    return among[int(pick * len(among))] if among else None
-
-
-Noted = Callable[[str], None]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
 from msgspec import Struct
@@ -26,12 +27,10 @@ class Record(Struct, frozen=True):
 class Follower:
     """Hands every committed record of some topics to its taker, in order within a partition, until cancelled."""
 
-    def __init__(
-        self, connection: Connection, takers: Mapping[str, Callable[[Record], None]], partitions: Mapping[str, int]
-    ) -> None:
+    def __init__(self, connection: Connection, takers: Mapping[str, Callable[[Record], None]], partitions: int) -> None:
         self._takers = takers
         self._consumer = clients.reader(connection)
-        places = [TopicPartition(topic, n, OFFSET_BEGINNING) for topic in takers for n in range(partitions[topic])]
+        places = [TopicPartition(topic, n, OFFSET_BEGINNING) for topic in takers for n in range(partitions)]
         self._next = {(place.topic, place.partition): 0 for place in places}
         self._consumer.assign(places)
 
@@ -54,8 +53,8 @@ class Follower:
         self._consumer.close()
 
     def _end(self, topic: str, partition: int, within: float) -> int:
-        offsets = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), within)
-        return offsets[1] if offsets is not None else 0
+        offsets: Any = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), within)
+        return int(offsets[1]) if offsets else 0
 
     def _one(self, message: Message) -> None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -63,7 +62,7 @@ class Follower:
             return
         error = message.error()
         if error is None:
-            headers = [(name, value) for name, value in message.headers() or () if isinstance(value, bytes)]
+            headers: Any = message.headers() or []
             self._takers[topic](Record(partition, offset, message.value(), headers))
             self._next[topic, partition] = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:

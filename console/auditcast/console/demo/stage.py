@@ -14,12 +14,15 @@ from auditcast.console.demo.expectation import Expectation
 from auditcast.console.demo.reading import Follower, Record
 from auditcast.console.demo.receiver import Receiver
 from auditcast.console.demo.workers import Workers
-from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
+from auditcast.kafka.topics import partitions
 from auditcast.schemas.records import DeadLetter
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import decode_as
+
+NETWORK = "127.0.0.0/8"
+"""Where the receivers are: an operator allows it, and nothing in the product looks away."""
 
 
 class Stage:
@@ -33,18 +36,18 @@ class Stage:
         self.topics = Topics(connection.topic_prefix)
         self._key = new_key()
         self.sealer = Sealer([self._key])
-        described = clients.Admin(connection).metadata().topics
-        names = (self.topics.events, self.topics.batches, self.topics.dead_letters)
-        counts = {name: len(described[name].partitions) for name in names}
-        self.partitions = counts[self.topics.events]
+        self.partitions = partitions(connection)
         authority = Authority(folder)
         self.receiver = Receiver(authority.server())
         self.account = Account(Expectation(self.partitions, self.sealer), Batches())
         self.environment = self._environment(authority.file, broker_time=broker_time)
         self.workers = Workers(self.environment, folder)
-        self.follower = Follower(
-            connection, dict(zip(names, (self._event, self._batch, self._letter), strict=True)), counts
-        )
+        takers = {
+            self.topics.events: self._event,
+            self.topics.batches: self._batch,
+            self.topics.dead_letters: self._letter,
+        }
+        self.follower = Follower(connection, takers, self.partitions)
         self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -95,7 +98,7 @@ class Stage:
             | connection
             | {
                 "AUDITCAST_SEALING_KEYS": self._key,
-                "AUDITCAST_ALLOWED_NETWORKS": "127.0.0.0/8",
+                "AUDITCAST_ALLOWED_NETWORKS": NETWORK,
                 "AUDITCAST_DELIVERY_CA_FILE": str(ca_file),
                 "AUDITCAST_TIMESTAMPS": "broker" if broker_time else "producer",
             }

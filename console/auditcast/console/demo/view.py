@@ -1,6 +1,7 @@
 """What a person sees while the demo runs: a live table on a terminal, plain lines elsewhere."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from msgspec import Struct
 from rich.console import Console, Group, RenderableType
@@ -58,7 +59,7 @@ class View:
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._said = -PLAIN_EVERY_S
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.__enter__()
         return self

@@ -1,0 +1,151 @@
+"""The verdict of a chaos run, from two independent sources. No clock, no I/O."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from auditcast.console.demo.account import Account, Row
+from auditcast.console.demo.chains import Fault
+
+REFUSED = {"invalid-event", "too-large", "undecodable", "forged"}
+"""Why records of the events topic may be dead letters here: strangers wrote them."""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """All numbers of a run; `deliveries` count an event once for each destination. `good` is the verdict."""
+
+    seed: int
+    seconds: float
+    actions: dict[str, int]
+    emitted: int
+    log: dict[str, int]
+    deliveries: int
+    batches: int
+    delivered: int
+    lost_in_batches: int
+    lost_at_receivers: int
+    unexpected: int
+    altered: int
+    disordered: int
+    aborted_delivered: int
+    chain_breaks: int
+    batches_differing: int
+    batches_repeated: int
+    deliveries_differing: int
+    deliveries_repeated: int
+    out_of_order: int
+    other_faults: dict[str, int]
+    strays: list[str]
+    dead_letters: dict[str, int]
+    undelivered: list[str]
+    expired: int
+    expired_deliveries: int
+    settled: bool
+    findings: list[str]
+
+    @property
+    def wrong(self) -> dict[str, int]:
+        """Everything that must be zero."""
+        return {
+            "lost in batches": self.lost_in_batches,
+            "lost at receivers": self.lost_at_receivers,
+            "unexpected": self.unexpected,
+            "altered": self.altered,
+            "disordered streams": self.disordered,
+            "aborted events delivered": self.aborted_delivered,
+            "chain breaks": self.chain_breaks,
+            "batches differing under one sequence": self.batches_differing + self.deliveries_differing,
+            "other faults": sum(self.other_faults.values()),
+            "streams out of nowhere": len(self.strays),
+            "batches given up": len(self.undelivered),
+            "dead letters for other reasons": sum(n for why, n in self.dead_letters.items() if why not in REFUSED),
+            "not settled": int(not self.settled),
+        }
+
+    @property
+    def good(self) -> bool:
+        """Zero, zero, zero."""
+        return not any(self.wrong.values())
+
+
+def judge(
+    account: Account,
+    *,
+    seed: int,
+    seconds: float,
+    actions: Mapping[str, int],
+    emitted: int,
+    aborted: set[int],
+    expired: int,
+    expired_deliveries: int,
+    settled: bool,
+    findings: list[str],
+) -> Report:
+    """The report; compares all events, which takes some seconds with millions."""
+    rows = account.rows()
+    ledgers = account.ledgers.values()
+    faults = account.batches.faults.copy()
+    for ledger in ledgers:
+        faults.update(ledger.faults)
+    known = {Fault.CHAIN, Fault.DIFFERS, Fault.OUT_OF_ORDER}
+    return Report(
+        seed=seed,
+        seconds=seconds,
+        actions=dict(actions),
+        emitted=emitted,
+        log=dict(account.expectation.seen),
+        deliveries=account.expectation.deliveries,
+        batches=account.batches.count,
+        delivered=account.delivered,
+        lost_in_batches=sum(row.in_batches.missing for row in rows),
+        lost_at_receivers=sum(row.at_receiver.missing for row in rows),
+        unexpected=_sum(rows, "unexpected"),
+        altered=_sum(rows, "altered"),
+        disordered=_sum(rows, "disordered"),
+        aborted_delivered=_aborted(account, aborted),
+        chain_breaks=faults[Fault.CHAIN],
+        batches_differing=account.batches.faults[Fault.DIFFERS],
+        batches_repeated=account.batches.repeated,
+        deliveries_differing=faults[Fault.DIFFERS] - account.batches.faults[Fault.DIFFERS],
+        deliveries_repeated=sum(ledger.duplicates for ledger in ledgers),
+        out_of_order=faults[Fault.OUT_OF_ORDER],
+        other_faults={fault.value: count for fault, count in faults.items() if fault not in known},
+        strays=account.strays(),
+        dead_letters=dict(account.letters),
+        undelivered=account.undelivered,
+        expired=expired,
+        expired_deliveries=expired_deliveries,
+        settled=settled,
+        findings=findings,
+    )
+
+
+def text(report: Report) -> str:
+    """The report as people read it."""
+    lines = [f"chaos, seed {report.seed}, {report.seconds:.0f} s", f"  actions        {_counts(report.actions)}"]
+    lines += [
+        f"  emitted        {report.emitted:,} events; in the log: {_counts(report.log)}",
+        f"  to deliver     {report.deliveries:,}   in {report.batches:,} batches   delivered {report.delivered:,}",
+        f"  repeated       {report.batches_repeated:,} batches in the topic, {report.deliveries_repeated:,} deliveries,"
+        " all of these identical",
+        f"  out of order   {report.out_of_order:,} deliveries",
+        f"  expired        {report.expired:,} records unread, {report.expired_deliveries:,} deliveries less",
+        f"  dead letters   {_counts(report.dead_letters)}",
+    ]
+    lines += [f"  {'WRONG ' if count else 'zero'}  {name}: {count:,}" for name, count in report.wrong.items()]
+    lines += [f"  given up       {line}" for line in report.undelivered[:10]]
+    lines += [f"  finding        {line}" for line in report.findings]
+    return "\n".join([*lines, "good" if report.good else "NOT GOOD"])
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
+
+
+def _sum(rows: list[Row], what: str) -> int:
+    return sum(int(getattr(row.in_batches, what)) + int(getattr(row.at_receiver, what)) for row in rows)
+
+
+def _aborted(account: Account, aborted: set[int]) -> int:
+    chains = [account.batches.chains, *(ledger.chains for ledger in account.ledgers.values())]
+    return sum(len(aborted & set(chain.events[0])) for held in chains for chain in held.values())
