@@ -2,15 +2,18 @@
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from confluent_kafka.admin._metadata import ClusterMetadata
 
-from auditcast.kafka.errors import BrokerUnavailable
+from auditcast.kafka.differences import MAX_DEAD_LETTER_BYTES
+from auditcast.kafka.errors import BrokerUnavailable, WrongTopics
 from auditcast.kafka.partitioner import PARTITIONER
 from auditcast.kafka.settings import Connection
 from auditcast.schemas.errors import AuditcastError, Misconfigured
@@ -18,8 +21,8 @@ from auditcast.schemas.errors import AuditcastError, Misconfigured
 ANSWER_S = 10.0
 """How long a person waits for a broker that does not answer."""
 
-MAX_RECORD_BYTES = 2_000_000
-"""What one record may have on the way to the broker; the topics allow as much (topics.py)."""
+RETRY_S = 0.05
+"""Between two tries of a request that the broker will soon answer."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -31,6 +34,16 @@ _NOT_ALLOWED = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 }
 
+_LEADER_MOVES = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+}
+"""What a partition answers while its leader changes, or in the moment after the topic was made."""
+
 
 def producer(connection: Connection, **more: Any) -> Producer:
     """A producer that loses nothing and repeats nothing; `more` is librdkafka's, with `_` for `.`."""
@@ -38,7 +51,7 @@ def producer(connection: Connection, **more: Any) -> Producer:
         "enable_idempotence": True,
         "acks": "all",
         "partitioner": PARTITIONER,
-        "message_max_bytes": MAX_RECORD_BYTES,
+        "message_max_bytes": MAX_DEAD_LETTER_BYTES,  # the topics allow most records less
         "queue_buffering_max_kbytes": 64 * 1024,
     }
     return _made(Producer, connection, defaults | more)
@@ -56,6 +69,18 @@ def reader(connection: Connection, **more: Any) -> Consumer:
         "queued_max_messages_kbytes": 8 * 1024,
         # The default waits a whole second each time the queue, small here, was full.
         "fetch_queue_backoff_ms": 10,
+    }
+    return _made(Consumer, connection, defaults | more)
+
+
+def member(connection: Connection, group: str, **more: Any) -> Consumer:
+    """A consumer that is a member of `group`, and commits in the background what it is told to."""
+    defaults = {
+        "group_id": group,
+        "session_timeout_ms": connection.session_timeout_ms,
+        "enable_auto_commit": True,
+        "enable_auto_offset_store": False,
+        "auto_offset_reset": "earliest",
     }
     return _made(Consumer, connection, defaults | more)
 
@@ -82,6 +107,36 @@ class Admin:
         except KafkaException as failed:
             raise self._translated(failed) from None
         return {part: self._answer(future) for part, future in asked.items()}
+
+    def bounds(self, topic: str, timeout: float = ANSWER_S) -> dict[int, tuple[int, int]]:
+        """The first offset that each partition holds, and the one after the last, committed or not (high watermark).
+
+        The embedded broker's ends are too low, though above the first where there is any record.
+        Raises `BrokerUnavailable` after `timeout` seconds, and `WrongTopics` if there is no such topic.
+        """
+        existing = self.metadata(timeout).topics.get(topic)
+        if existing is None:
+            raise WrongTopics(f"the topic {topic} does not exist: run 'auditcast topics create'")
+        first = self._offsets(topic, existing.partitions, OffsetSpec.earliest(), timeout)
+        end = self._offsets(topic, existing.partitions, OffsetSpec.latest(), timeout)
+        return {partition: (first[partition], end[partition]) for partition in existing.partitions}
+
+    def _offsets(self, topic: str, partitions: Iterable[int], spec: OffsetSpec, timeout: float) -> dict[int, int]:
+        deadline = time.monotonic() + timeout
+        left = {TopicPartition(topic, partition): spec for partition in partitions}
+        options: dict[str, Any] = {"isolation_level": IsolationLevel.READ_UNCOMMITTED, "request_timeout": timeout}
+        offsets: dict[int, int] = {}
+        while left:
+            ask = partial(AdminClient.list_offsets, topic_partition_offsets=left, **options)
+            for at, answer in self.wait(ask).items():
+                if not isinstance(answer, KafkaError):
+                    offsets[at.partition] = answer.offset
+                    del left[at]
+                elif answer.code() not in _LEADER_MOVES or time.monotonic() >= deadline:
+                    raise BrokerUnavailable(f"{topic}/{at.partition} cannot be read ({answer.str()}): see its leader")
+            if left:
+                time.sleep(RETRY_S)
+        return offsets
 
     def _answer(self, asked: Future[Any]) -> Any:
         try:
@@ -123,11 +178,6 @@ def translated(error: KafkaError, connection: Connection) -> AuditcastError:
     return BrokerUnavailable(
         f"no broker answers at {at} ({_brief(error)}): start it, or correct AUDITCAST_BOOTSTRAP_SERVERS"
     )
-
-
-def first_error(answers: Iterable[object]) -> KafkaError | None:
-    """The first refusal among what `Admin.wait` returned."""
-    return next((answer for answer in answers if isinstance(answer, KafkaError)), None)
 
 
 class _Chatter:

@@ -20,9 +20,11 @@ class Broker:
     """A broker that already runs, or (in subclasses) one that this process starts and ends.
 
     `broker_time`: whether `LogAppendTime` holds, so that the broker's clock stamps events.
+    `transactions`: whether who reads only committed records is spared aborted ones.
     """
 
     broker_time = True
+    transactions = True
 
     def __init__(self, bootstrap: str = "") -> None:
         self.bootstrap = bootstrap
