@@ -38,19 +38,18 @@ def normal_form(members: Mapping[str, Any]) -> tuple[CloudEvent, bytes]:
     for name in present:
         _check_name(name)
     event_members = _arranged(_normal_attributes(present), CloudEvent)
+    if not within_limits(event_members, 0):
+        raise too_deep()
     try:
+        raw = msgspec.json.encode(event_members)
         event = msgspec.convert(event_members, CloudEvent)
+    except UnicodeEncodeError:
+        raise Undecodable("a string holds a lone surrogate, which no UTF-8 text can: mend its encoding") from None
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     for name, value in event_members.items():
         if name != "data":
             _check_attribute(name, value)
-    if not within_limits(event_members, 0):
-        raise too_deep()
-    try:
-        raw = msgspec.json.encode(event_members)
-    except UnicodeEncodeError:
-        raise Undecodable("a string holds a lone surrogate, which no UTF-8 text can: mend its encoding") from None
     if len(raw) > MAX_EVENT_BYTES:
         raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
     return event, raw
