@@ -140,11 +140,16 @@ class Registry:
             if value is None:
                 self._logged.pop(id_, None)
             else:
-                try:
-                    self._logged.setdefault(id_, []).append(wire.decode_as(Revision, value))
-                except Undecodable:
-                    self.unreadable.add(id_)
+                self._read(id_, value)
             self._arrived.notify_all()
+
+    def _read(self, id_: str, value: bytes) -> None:
+        try:
+            revision = wire.decode_as(Revision, value)
+        except Undecodable:
+            self.unreadable.add(id_)
+        else:
+            self._logged.setdefault(id_, []).append(revision)
 
     def _wake(self, _error: Exception) -> None:
         with self._arrived:

@@ -83,6 +83,8 @@ def list_(*, workspace: str | None, organization: str | None, all_: bool, json_:
             and workspace in (None, revision.workspace)
             and organization in (None, revision.organization)
         ]
+    for broken in sorted(registry.unreadable):
+        click.echo(f"auditcast: the record of {broken!r} cannot be read: see who wrote it, or upgrade", err=True)
     if json_:
         click.echo(as_json([destination_shape(revision) for revision in found]))
     elif found:

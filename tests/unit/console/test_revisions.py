@@ -1,0 +1,116 @@
+"""What commands make of a destination: only what was chosen changes, nothing chosen changes nothing."""
+
+import pytest
+from msgspec.structs import replace
+
+from auditcast.console import revisions
+from auditcast.console.headers import given_headers
+from auditcast.console.revisions import AlreadyThere, Choices, Gone, Rules
+from auditcast.console.showing import outcome, printable
+from auditcast.console.trial import trial_batch
+from auditcast.schemas import chain, events
+from auditcast.schemas.errors import InvalidDestination, WrongSealingKey
+from auditcast.schemas.records import Attempt, Revision, TestResult
+from auditcast.schemas.sealing import Sealer, new_key
+
+RULES = Rules(
+    sealer=Sealer([new_key()]), allowed=(), base_url="https://platform.example", type_prefix="example.platform"
+)
+SECRET = "whsec_made-up"
+
+
+def made(**choices: object) -> Revision:
+    return revisions.created(
+        "dst_1",
+        workspace="ws_1",
+        organization=None,
+        choices=Choices(url="https://siem.example.com", **choices),  # type: ignore[arg-type]  # any of its fields
+        rules=RULES,
+        secret=SECRET,
+        epoch="00",
+    )
+
+
+def edited(revision: Revision, **choices: object) -> Revision:
+    return revisions.edited(revision, Choices(**choices), RULES)  # type: ignore[arg-type]  # any of its fields
+
+
+def test_a_new_destination_has_the_defaults_and_opens_only_at_its_own_place() -> None:
+    revision = made()
+    assert (revision.window_events, revision.window_ms, revision.format) == (100, 30_000, "cloudevents/1")
+    assert (revision.base_url, revision.type_prefix) == ("https://platform.example", "example.platform")
+    assert RULES.sealer.open("dst_1/secret", revision.secret) == SECRET
+    with pytest.raises(WrongSealingKey):
+        RULES.sealer.open("dst_2/secret", revision.secret)
+
+
+def test_an_edit_changes_what_was_chosen_and_nothing_else() -> None:
+    before = made(description="SIEM", headers=[("X-Key", "a")])
+    after = edited(before, window_events=5, window_seconds=2, url="https://other.example.com")
+    assert after == replace(before, window_events=5, window_ms=2000, url="https://other.example.com/")
+
+
+def test_headers_are_added_replaced_and_removed_by_name_in_any_case() -> None:
+    before = made(headers=[("X-Key", "a"), ("Authorization", "Bearer b"), ("X-Old", "c")])
+    after = edited(before, headers=[("x-key", "d"), ("X-New", "e")], without=["X-OLD", "X-Never"])
+    opened = revisions.open_headers(after, RULES.sealer)
+    assert opened == {"Authorization": "Bearer b", "x-key": "d", "X-New": "e"}
+    with pytest.raises(InvalidDestination, match="at most 20"):
+        edited(after, headers=[(f"X-{number}", "v") for number in range(18)])
+
+
+def test_what_is_so_already_is_no_change() -> None:
+    revision = made(description="SIEM", headers=[("X-Key", "a")])
+    same = {"url": "https://SIEM.example.com:443", "description": "SIEM", "window_events": 100, "window_seconds": 30}
+    assert edited(revision, **same, format="cloudevents", headers=[("X-Key", "a")], without=["X-Other"]) is revision
+    assert revisions.enabled(revision) is revision
+    off = revisions.disabled(revision)
+    assert revisions.disabled(off) is off
+    gone = revisions.deleted(off)
+    assert revisions.deleted(gone) is gone
+
+
+def test_a_deleted_destination_can_only_be_deleted_again() -> None:
+    gone = revisions.deleted(made())
+    for change in (revisions.enabled, revisions.disabled, lambda revision: edited(revision, description="a")):
+        with pytest.raises(Gone):
+            change(gone)
+    with pytest.raises(Gone):
+        revisions.same_as(gone, made(), RULES)
+
+
+def test_adding_again_is_no_change_only_with_the_same_settings() -> None:
+    there = replace(made(headers=[("X-Key", "a")]), number=3, nonce="f", state="disabled")
+    assert revisions.same_as(there, made(headers=[("X-Key", "a")]), RULES) is there
+    for other in (made(), made(headers=[("X-Key", "b")]), made(headers=[("X-Key", "a")], window_events=1)):
+        with pytest.raises(AlreadyThere):
+            revisions.same_as(there, other, RULES)
+
+
+@pytest.mark.parametrize("given", [(["s3cr3t"], [], []), ([], ["s3cr3t"], []), ([], ["X-Key=s3cr3t"], [])])
+def test_a_header_given_wrong_is_not_repeated(given: tuple[list[str], list[str], list[str]]) -> None:
+    lines, from_env, _ = given
+    with pytest.raises(InvalidDestination) as caught:
+        given_headers(lines, from_env, [], {})
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scope", [{"workspace": "ws 1/ü"}, {"workspace": None, "organization": "org_1"}])
+def test_the_test_event_is_a_valid_event_outside_every_chain(scope: dict[str, str | None]) -> None:
+    batch = trial_batch(replace(made(), number=4, nonce="ab", **scope), "test-1", 1_736_937_000_000)
+    assert batch.is_test
+    assert (batch.revision_number, batch.revision_nonce) == (4, "ab")
+    assert batch.body_sha256 == chain.body_digest(batch.body)
+    event = events.decode(batch.body[1:-1])
+    assert event.type == "example.platform.auditcast.test"
+    assert event.time == "2025-01-15T10:30:00.000Z"
+    assert b'"sequence":"00000000000000000000"' in batch.body
+
+
+def test_a_hostile_answer_cannot_touch_the_terminal() -> None:
+    hostile = "ok\x1b]0;title\x07\x1b[2J\x9b1m\r\nnext\u202eline\u2028\x00\x7f"
+    attempt = Attempt(at=0, latency_ms=12, status=200, answer=hostile, error="http-status", detail=hostile)
+    shown = outcome(TestResult(batch="test-1", destination="dst_1", delivered=False, attempt=attempt))
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert shown.startswith("dst_1: not delivered, status 200, 12 ms\n")
+    assert printable("Zürich ☃") == "Zürich ☃"
