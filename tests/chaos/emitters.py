@@ -47,7 +47,7 @@ class Transactions(threading.Thread):
         self._topic = Topics(connection.topic_prefix).events
         self._events = events
         self._rate = rate
-        self._rng = random.Random(seed)  # noqa: S311  (chaos is no secret)
+        self._rng = random.Random(seed)
         self._ending = threading.Event()
         self._producer = clients.producer(connection, transactional_id=f"chaos-{seed}", transaction_timeout_ms=30_000)
 
@@ -92,7 +92,7 @@ class Strangers:
         self._topic = Topics(connection.topic_prefix).events
         self._events = events
         self._partitions = partitions
-        self._rng = random.Random(seed)  # noqa: S311  (chaos is no secret)
+        self._rng = random.Random(seed)
         self._sealer = Sealer([new_key()])
         self._producer: Producer = clients.producer(connection)
         self._destinations: list[str] = []

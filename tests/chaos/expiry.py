@@ -45,14 +45,18 @@ class Expiry:
             partition = int(pick * stage.partitions)
             committed, end = await asyncio.to_thread(self._span, partition)
             special = stage.account.expectation.first_special(partition, committed)
-            before = min((committed + end) // 2, end if special is None else special)
+            unread = max(committed, stage.account.batches.newest(partition))
+            before = min((unread + end) // 2, end if special is None else special)
             if before <= committed:
-                return f"no expiry: nothing in partition {partition} could be dropped"
+                return f"no expiry: nothing of partition {partition} may be dropped, it has {committed} to {end}"
             await asyncio.to_thread(self._drop, partition, before)
             struck = stage.account.expectation.expire(partition, before, stage.account.batches.covered)
             self.struck += struck
             self.records += before - committed
-            return f"expire {before - committed} unread records of partition {partition}: {struck} deliveries less"
+            return (
+                f"expire {before - committed} unread records of partition {partition}, which has {committed} to {end}:"
+                f" {struck} deliveries less"
+            )
         finally:
             self._strangers.moving = True
             self._over.set()

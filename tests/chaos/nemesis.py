@@ -1,6 +1,7 @@
 """Carries out the plan: whom an action hits follows from its `pick` and from who is alive by then."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -131,7 +132,8 @@ class Nemesis:
             self.findings.append(f"{worker.name} did not end within {ENDS_WITHIN_S:.0f} s of SIGTERM")
             self._note(self.findings[-1])
             worker.kill()
-        elif worker.code:
+        elif worker.code and not (worker.code == -signal.SIGTERM and not worker.log.stat().st_size):
+            # One that was still being loaded when the signal came has logged nothing, and dies of it, rightly.
             self.findings.append(f"{worker.name} ended with {worker.code} after SIGTERM: {worker.last_words()}")
             self._note(self.findings[-1])
 

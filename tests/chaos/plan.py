@@ -79,7 +79,7 @@ class Stall(Action, frozen=True, tag=True):
 
 def plan(seed: int, seconds: float, *, broker: bool = False) -> list[Action]:
     """The actions of a run in their order; those on the broker only if `broker`."""
-    rng = random.Random(seed)  # noqa: S311  (a schedule is no secret)
+    rng = random.Random(seed)
     drawn = [*_workers(rng, seconds), *_destinations(rng, seconds)]
     if seconds >= 20:
         drawn.append(Expire(seconds * rng.uniform(0.4, 0.6), rng.random()))

@@ -23,8 +23,7 @@ from auditcast.console.registry import Registry
 from auditcast.kafka import topics
 from auditcast.kafka.local import ApacheBroker
 from auditcast.producers import AuditLog
-from auditcast.producers.composing import Composer
-from auditcast.producers.ids import new_id
+from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.catalogue import Catalogue
 
 PARTITIONS = 4
@@ -91,7 +90,7 @@ class _Run:
         for kind, wanted in WANTED.items():
             for _ in range(wanted):
                 self._stage.workers.start(kind)
-        await self._editors.begin(random.Random(self._options.seed))  # noqa: S311  (chaos is no secret)
+        await self._editors.begin(random.Random(self._options.seed))
         if not await until(self._customers.all_in_force, IN_FORCE_WITHIN_S):
             self._nemesis.findings.append(f"not all destinations came in force within {IN_FORCE_WITHIN_S:.0f} s")
         self._note("all destinations are in force: chaos begins")
@@ -162,10 +161,7 @@ class _Run:
 
 
 def _composed(seed: int) -> Iterator[Composed]:
-    """Events as `AuditLog` would write them, for those who write them otherwise."""
-    composer = Composer(base_url="https://atmos-pro.com", type_prefix="pro.atmos", catalogue=Catalogue.builtin())
+    """Events as `AuditLog` writes them, for those who write them otherwise."""
+    memory = MemoryAuditLog()
     for fields in Platform(seed, PLACES, Catalogue.builtin()).events():
-        now = time.time_ns() // 1_000_000
-        absent = {"target": None, "organization": None, "description": None}
-        event, raw = composer.compose(**absent | fields, occurred_at=now, id=new_id(now))
-        yield event.id, event.workspaceid, raw
+        yield memory.emit(**fields), fields["workspace"], memory.values.pop()

@@ -20,6 +20,7 @@ class Batches:
         self.repeated = 0
         self.faults: Counter[Fault] = Counter()
         self._seen: dict[str, int] = {}
+        self._newest: dict[int, int] = {}
 
     @property
     def missing(self) -> int:
@@ -51,6 +52,11 @@ class Batches:
         self.count += 1
         self.faults.update(chain.add(entry))
         self.covered[stream] = max(self.covered.get(stream, -1), batch.last_offset)
+        self._newest[batch.partition] = max(self._newest.get(batch.partition, -1), batch.last_offset)
+
+    def newest(self, partition: int) -> int:
+        """The last offset of a partition of the events topic that is in any batch; -1 if there is none."""
+        return self._newest.get(partition, -1)
 
 
 def claimed(batch: Batch) -> dict[str, str]:
