@@ -1,0 +1,203 @@
+"""Wires the processor: Faust consumes and shares out partitions, the worker does the rest."""
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import signal
+import ssl
+import tempfile
+from collections.abc import Coroutine
+from typing import Any
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from auditcast.kafka.names import Topics
+from auditcast.kafka.settings import Connection
+from auditcast.kafka.topics import partitions as count_partitions
+from auditcast.kafka.views import View
+from auditcast.processors.scheduler import ChunkScheduler
+from auditcast.processors.settings import Settings
+from auditcast.processors.transport import SCHEME
+from auditcast.processors.worker import Worker
+from auditcast.schemas.errors import Undecodable
+from auditcast.schemas.records import Revision
+from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.wire import decode_as
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 4.0
+"""How long a stopping processor waits for what it has begun; then as long again for Faust to leave the group."""
+
+
+async def run(settings: Settings) -> None:
+    """Run one processor until SIGTERM or SIGINT; raises what it cannot go on with."""
+    connection = settings.connection
+    topics = Topics(connection.topic_prefix)
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end(error: BaseException | None = None) -> None:
+        if not ended.done():
+            ended.set_result(None) if error is None else ended.set_exception(error)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, end)
+    folder = tempfile.mkdtemp(prefix="auditcast-")
+    app = _faust(connection, topics, folder)
+    worker = Worker(
+        connection,
+        Sealer(settings.sealing_keys),
+        count_partitions(connection),
+        _FaustGroup(app, topics.events),
+        end,
+    )
+    _connect(app, topics, worker, end)
+
+    def changed(_: bytes, value: bytes | None) -> None:
+        loop.call_soon_threadsafe(_revised, worker, value)
+
+    def lost_sight(error: BaseException) -> None:
+        loop.call_soon_threadsafe(end, error)
+
+    view = View(connection, topics.destinations, changed, lost_sight)
+    jobs = [worker.writer.collect(), worker.look(), worker.keep_committing(), worker.tidy(), _crash_of(app)]
+    tasks = [_guarded(job, end) for job in jobs]
+    try:
+        view.start()
+        await app.start()
+        log.info("processor.started group=%s partitions=%d", topics.processor_group, worker.partitions)
+        await ended
+    finally:
+        await _stop(app, worker)
+        for task in tasks:
+            task.cancel()
+        view.close()
+        worker.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    log.info("processor.stopped")
+
+
+class _FaustGroup:
+    """The group that Faust's consumer is a member of; its commits are fenced by the group's generation."""
+
+    def __init__(self, app: faust.App, topic: str) -> None:
+        self._app = app
+        self._topic = topic
+
+    async def seek(self, partition: int, offset: int) -> None:
+        await self._app.consumer.seek(TP(self._topic, partition), offset)
+
+    async def commit(self, offsets: dict[int, int]) -> bool:
+        by_tp = {TP(self._topic, partition): offset for partition, offset in offsets.items()}
+        committed: bool = await self._app.consumer._commit(by_tp)  # noqa: SLF001  (the public one counts acks)
+        return committed
+
+
+def _faust(connection: Connection, topics: Topics, folder: str) -> faust.App:
+    session = connection.session_timeout_ms / 1000
+    return faust.App(
+        topics.processor_group,
+        broker=[URL(f"{SCHEME}://{address.strip()}") for address in connection.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(connection),
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 4,
+        consumer_auto_offset_reset="earliest",
+        ConsumerScheduler=ChunkScheduler,
+        key_serializer="raw",
+        value_serializer="raw",
+        # Chunks, of up to a megabyte each.
+        stream_buffer_maxsize=4,
+        # The commit is held back by open windows: waiting for them would take their 30 seconds.
+        stream_wait_empty=False,
+        # It has a server for every interface, and topics of its own making.
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        store="memory://",
+        datadir=folder,
+    )
+
+
+def _credentials(connection: Connection) -> Any:
+    """The same way to the brokers as confluent-kafka's. Faust takes SASL without a context for SASL without TLS."""
+    context = None
+    if connection.security_protocol in {"SSL", "SASL_SSL"}:
+        context = ssl.create_default_context(cafile=connection.ssl_ca_file or None)
+        if connection.ssl_certificate_file:
+            context.load_cert_chain(connection.ssl_certificate_file, connection.ssl_key_file or None)
+    if connection.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=connection.sasl_username,
+            password=connection.sasl_password.reveal(),
+            mechanism=connection.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
+
+
+def _connect(app: faust.App, topics: Topics, worker: Worker, end: Any) -> None:
+    """Have Faust call the worker."""
+
+    async def consume(stream: faust.StreamT[Any]) -> None:
+        try:
+            async for event in stream.noack().events():
+                await worker.chunk(event.message.partition, event.value)
+        except Exception as error:
+            # Faust would log it and go on behind what was not processed.
+            end(error)
+            raise
+
+    # Without acknowledgements, which cost Faust more than all else for chunks: the worker knows what to commit.
+    app.agent(app.topic(topics.events, key_serializer="raw", value_serializer="raw", acks=False))(consume)
+
+    async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:
+        worker.assigned(sorted(tp.partition for tp in assigned if tp.topic == topics.events))
+
+    async def revoked(_: Any, revoked: set[TP], **__: Any) -> None:
+        worker.revoked(tp.partition for tp in revoked if tp.topic == topics.events)
+
+    app.on_partitions_assigned.connect(assigned)
+    app.on_partitions_revoked.connect(revoked)
+
+
+def _revised(worker: Worker, value: bytes | None) -> None:
+    if value is None:
+        return
+    try:
+        worker.revised(decode_as(Revision, value))
+    except Undecodable as error:
+        log.error("revision.unreadable detail=%s", error)
+
+
+def _guarded(job: Coroutine[Any, Any, None], end: Any) -> asyncio.Task[None]:
+    """A task whose failure ends the process."""
+    task = asyncio.create_task(job)
+
+    def done(finished: asyncio.Task[None]) -> None:
+        if not finished.cancelled() and finished.exception() is not None:
+            end(finished.exception())
+
+    task.add_done_callback(done)
+    return task
+
+
+async def _crash_of(app: faust.App) -> None:
+    """Raise what crashed Faust."""
+    await app._crashed.wait()  # noqa: SLF001  (mode has no public way to wait for it)
+    raise app.crash_reason or RuntimeError("the stream processor crashed")
+
+
+async def _stop(app: faust.App, worker: Worker) -> None:
+    """Let go in order: take no more, make durable what was begun, commit it, leave the group."""
+    if app.started:
+        app.consumer.stop_flow()
+    await worker.finish(FINISH_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FINISH_SECONDS):
+            if app.started:
+                await app.consumer.commit()
+            await app.stop()

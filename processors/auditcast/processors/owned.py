@@ -1,0 +1,94 @@
+"""A partition that this worker owns: its core, what is not durable yet, and how far the commit may go."""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+from auditcast.kafka.names import Topics
+from auditcast.kafka.settings import Connection
+from auditcast.kafka.views import read_compacted
+from auditcast.processors import state
+from auditcast.processors.holds import Holds
+from auditcast.processors.partition import LogRecord, Partition, Place
+from auditcast.processors.reader import LogReader
+from auditcast.processors.writer import Writer
+from auditcast.schemas.records import Revision
+from auditcast.schemas.sealing import Sealer
+
+log = logging.getLogger(__name__)
+
+LOAD_SECONDS = 60.0
+"""How long reading a partition's state may take."""
+
+
+class Owned:
+    """One assignment of a partition; when it is revoked the object is dropped, whatever is still under way."""
+
+    def __init__(self, core: Partition, next_offset: int, garbage: Sequence[str]) -> None:
+        self.core = core
+        self.holds = Holds()
+        self.next = next_offset
+        self.garbage = garbage
+        self.revoked = False
+        self.ticked_at = 0.0
+        self._offered: dict[str, tuple[int, str]] = {}
+        self._checkpoints: deque[int] = deque()
+        self._committable = next_offset
+
+    def owes(self, revision: Revision) -> bool:
+        """Whether `revision` must be appended to the partition, and has not been by this worker."""
+        if not self.core.lacks(revision) or self._offered.get(revision.destination, (0, "")) >= revision.order:
+            return False
+        self._offered[revision.destination] = revision.order
+        return True
+
+    def step(self, record: LogRecord, writer: Writer) -> bool:
+        """Step through one record; whether it had effects."""
+        effects = self.core.step(record)
+        if not effects:
+            return False
+        for effect in effects:
+            writer.apply(effect, self.core.place.partition, self.holds)
+        return True
+
+    def checkpoint(self, next_offset: int, writer: Writer) -> None:
+        """Everything before `next_offset` was stepped through; only such places are committed."""
+        for effect in self.core.checkpoint():
+            writer.apply(effect, self.core.place.partition, self.holds)
+        self.next = next_offset
+        self._checkpoints.append(next_offset)
+
+    def committable(self) -> int:
+        """How far the commit may go: past no event of an open window and no record with an effect not yet durable."""
+        safe = min(self.core.windows.oldest(), self.holds.lowest())
+        while self._checkpoints and self._checkpoints[0] <= safe:
+            self._committable = self._checkpoints.popleft()
+        return self._committable
+
+
+def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer) -> Owned:
+    """Take over a partition: the commit is read first, then the links to their end. Blocking.
+
+    Raises `PartialRead`, `MissingLink`, `BrokerUnavailable`: without its whole state a partition must not be touched.
+    """
+    committed = reader.committed(place.partition)
+    log_start = reader.log_start(place.partition)
+    if committed is not None and committed < log_start:
+        lost(place, committed, log_start)
+    links = read_compacted(connection, Topics(connection.topic_prefix).links, place.partition, LOAD_SECONDS)
+    start = log_start if committed is None else committed
+    durable = state.load(links)
+    core = Partition(place, start, durable, sealer)
+    log.info("partition.loaded partition=%d offset=%d keys=%d", place.partition, start, len(links))
+    return Owned(core, start, durable.garbage)
+
+
+def lost(place: Place, expected: int, log_start: int) -> None:
+    """Say that records expired before anybody read them."""
+    log.error(
+        "events.expired partition=%d from=%d to=%d count=%d",
+        place.partition,
+        expected,
+        log_start - 1,
+        log_start - expected,
+    )

@@ -1,0 +1,259 @@
+"""The core: one partition of the events topic, record by record. A batch is a pure function of the log.
+
+No clock and no I/O: time is what the records are stamped with. `step` may be run again from any offset that was
+allowed as a commit, with the state that was durable, and asks for the same batches, byte for byte.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from msgspec import UNSET, Struct
+
+from auditcast.kafka.partitioner import partition_of
+from auditcast.processors import controls, moves, state
+from auditcast.processors.effects import Bury, Effect, Move, PutState
+from auditcast.processors.roster import Roster
+from auditcast.processors.stream import Stream
+from auditcast.processors.windows import Windows
+from auditcast.schemas.admission import admit
+from auditcast.schemas.avro_events import to_cloudevent
+from auditcast.schemas.errors import EventTooLarge, Refused, Undecodable
+from auditcast.schemas.events import MAX_EVENT_BYTES, decode_route, encode
+from auditcast.schemas.records import AuditEvent, Control, DeadLetter, Moved, RecordHeader, Revision
+from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.wire import MARKER, decode
+
+HOMES_REMEMBERED = 100_000
+"""Workspaces whose partition is remembered; computing one takes some microseconds."""
+
+
+class LogRecord(Protocol):
+    """A record of the events topic as aiokafka has it; `timestamp` is the broker's, in ms."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Place(Struct, frozen=True):
+    """Which partition of which topic, and of how many."""
+
+    topic: str
+    partition: int
+    partitions: int
+
+
+class Partition:
+    """One partition from the commit on. `windows` and `roster` are there to be looked at; only `step` changes them."""
+
+    def __init__(self, place: Place, committed: int, durable: state.State, sealer: Sealer) -> None:
+        """`durable` is all that lay in the links topic; raises `MissingLink` if a stream in force has none."""
+        self.place = place
+        self.windows = Windows()
+        self.roster = Roster(place.partition, committed, durable)
+        self._durable = durable
+        self._sealer = sealer
+        self._homes: dict[str, int] = {}
+        self._moved: dict[int, Moved] = {}
+        self._moved_unsaved: dict[int, Moved] = {}
+        for source, entries in durable.moved.items():
+            newest = state.before(entries, committed)
+            if newest is not None:
+                self._moved[source] = newest
+
+    def lacks(self, revision: Revision) -> bool:
+        """Whether `revision` concerns this partition and is above the one in force."""
+        if revision.workspace is not None and self._home(revision.workspace) != self.place.partition:
+            return False
+        return self.roster.is_above(revision)
+
+    def droppable(self, committed: int) -> Iterator[str]:
+        """Keys of the links topic that are not needed any more, given a commit read back from the broker."""
+        return state.droppable(self._durable, committed, self.place.partition)
+
+    def step(self, record: LogRecord) -> list[Effect] | None:
+        """Take the next record; None stands for no effects. Raises nothing that a record's content can cause."""
+        effects: list[Effect] | None = None
+        if record.timestamp >= self.windows.earliest:
+            effects = [*self.windows.close_due(record.timestamp)]
+        value = record.value
+        if not value:  # a tick
+            return effects
+        try:
+            more = self._record(record, value) if value[:2] == MARKER else self._event(record, value)
+        except Refused as refusal:
+            more = [self._bury(record, refusal)]
+        return _both(effects, more)
+
+    def checkpoint(self) -> list[PutState]:
+        """State that must be durable before a commit may pass the records stepped through so far."""
+        unsaved, self._moved_unsaved = self._moved_unsaved, {}
+        for entry in unsaved.values():
+            state.insert(self._durable.moved.setdefault(entry.source, []), entry)
+        return [
+            PutState(state.moved_key(entry.source, entry.offset), entry, entry.offset) for entry in unsaved.values()
+        ]
+
+    # Events
+
+    def _event(self, record: LogRecord, value: bytes) -> list[Effect] | None:
+        headers = record.headers
+        plain = moves.is_plain(headers)
+        if plain and record.key not in self.roster.keys and not self._wanted(value):
+            return None
+        event, raw = admit(value, headers)
+        streams = self.roster.by_workspace.get(event.workspaceid)
+        if streams is None or not plain:
+            elsewhere = self._settle(record, event.workspaceid)
+            if elsewhere is not None:
+                return elsewhere
+        effects = None if streams is None else self._collect(streams, record, raw)
+        if event.organizationid is not UNSET:
+            others = self.roster.by_organization.get(event.organizationid)
+            if others is not None:
+                effects = _both(effects, self._collect(others, record, raw))
+        return effects
+
+    def _avro_event(self, event: AuditEvent, record: LogRecord) -> list[Effect] | None:
+        elsewhere = self._settle(record, event.workspace)
+        if elsewhere is not None:
+            return elsewhere
+        streams = self.roster.by_workspace.get(event.workspace, ())
+        if event.organization is not None:
+            streams += self.roster.by_organization.get(event.organization, ())
+        effects: list[Effect] | None = None
+        for stream in streams:
+            revision = stream.rule.revision
+            raw = encode(to_cloudevent(event, revision.base_url, revision.type_prefix))
+            if len(raw) > MAX_EVENT_BYTES:
+                raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
+            effects = _both(effects, self._collect((stream,), record, raw))
+        return effects
+
+    def _wanted(self, value: bytes) -> bool:
+        """Whether the event must be looked at in full, told from its routing fields alone."""
+        try:
+            route = decode_route(value)
+        except (ValueError, RecursionError):  # admission says what is wrong with it
+            return True
+        return (
+            route.workspaceid in self.roster.by_workspace
+            or route.organizationid in self.roster.by_organization
+            or self._home(route.workspaceid) != self.place.partition
+        )
+
+    def _collect(self, streams: tuple[Stream, ...], record: LogRecord, raw: bytes) -> list[Effect] | None:
+        """Put the event into the windows of `streams`, closing those that it fills or would overfill."""
+        effects: list[Effect] = []
+        offset = record.offset
+        form = None
+        for stream in streams:
+            if stream.format is not form:
+                form = stream.format
+                rendered = form.render(raw)
+                size = len(rendered) + form.event_bytes
+            if size > stream.room:
+                # Even if a later batch is durable already: this letter need not be.
+                too_large = EventTooLarge(size, stream.room)
+                effects.append(self._bury(record, too_large, stream.rule.revision.destination))
+                continue
+            if offset <= stream.covered:
+                continue
+            if not stream.events:
+                self.windows.open(stream, offset, record.timestamp)
+            elif stream.size + size > stream.room:
+                effects.append(self.windows.close(stream))
+                self.windows.open(stream, offset, record.timestamp)
+            stream.events.append(rendered)
+            stream.size += size
+            stream.last_offset = offset
+            if len(stream.events) >= stream.most_events:
+                effects.append(self.windows.close(stream))
+        return effects or None
+
+    # The pipeline's own records
+
+    def _record(self, record: LogRecord, value: bytes) -> list[Effect] | None:
+        match decode(value):
+            case Control() as control:
+                return self._control(control, record)
+            case AuditEvent() as event:
+                return self._avro_event(event, record)
+            case other:
+                raise Undecodable(f"a {type(other).__name__} does not belong into this topic: find out who wrote it")
+
+    def _control(self, control: Control, record: LogRecord) -> list[Effect] | None:
+        revision = controls.revision_in(control, self._sealer)
+        if control.partition != self.place.partition or not self.lacks(revision):
+            return None
+        self.roster.check(revision)
+        effects: list[Effect] = []
+        stream = self.roster.stream(revision.destination)
+        if stream is not None and stream.events:
+            effects.append(self.windows.close(stream))
+        entry, first = self.roster.obey(revision, record.offset, record.timestamp)
+        effects.append(PutState(state.revision_key(revision.destination, record.offset), entry, record.offset))
+        if first is not None:
+            effects.append(PutState(state.link_key(first.stream, 0), first, record.offset))
+        return effects
+
+    # Events in the wrong place, and what can be in none
+
+    def _settle(self, record: LogRecord, workspace: str) -> list[Effect] | None:
+        """None if the event is to be collected here; else what is done with it instead."""
+        partition = self.place.partition
+        origin = moves.origin(record.headers, self._sealer, partition, record.value or b"")
+        home = self._home(workspace)
+        if origin is None:
+            return None if home == partition else [self._move(record, workspace, home)]
+        held = self._moved.get(origin.partition)
+        if held is not None and origin.offset <= held.source_offset:
+            return []  # moved again, after a crash of the worker that moves
+        if home != partition:
+            raise Undecodable(f"moved here, and yet workspace {workspace!r} belongs to partition {home}: emit it again")
+        moved = Moved(source=origin.partition, source_offset=origin.offset, offset=record.offset)
+        self._moved[origin.partition] = self._moved_unsaved[origin.partition] = moved
+        return None
+
+    def _move(self, record: LogRecord, workspace: str, home: int) -> Move:
+        value = record.value or b""
+        origin = moves.Origin(self.place.partition, record.offset)
+        headers = [*record.headers, *moves.headers(origin, self._sealer, home, value)]
+        return Move(home, workspace.encode(), value, headers, record.offset)
+
+    def _home(self, workspace: str) -> int:
+        home = self._homes.get(workspace)
+        if home is None:
+            if len(self._homes) >= HOMES_REMEMBERED:
+                self._homes.clear()
+            home = self._homes[workspace] = partition_of(workspace, self.place.partitions)
+        return home
+
+    def _bury(self, record: LogRecord, refusal: Refused, destination: str | None = None) -> Bury:
+        letter = DeadLetter(
+            topic=self.place.topic,
+            partition=self.place.partition,
+            offset=record.offset,
+            at=record.timestamp,
+            reason=refusal.reason,
+            detail=str(refusal),
+            key=record.key,
+            value=record.value,
+            headers=[RecordHeader(name, value or b"") for name, value in record.headers],
+            destination=destination,
+        )
+        key = f"{self.place.topic}/{self.place.partition}@{record.offset}"
+        return Bury(f"{key}/{destination}" if destination else key, letter, record.offset)
+
+
+def _both(first: list[Effect] | None, second: list[Effect] | None) -> list[Effect] | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second

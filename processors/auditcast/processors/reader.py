@@ -1,0 +1,77 @@
+"""Asks the log itself: what was committed, where it begins, and what comes next."""
+
+import time
+
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
+from msgspec import Struct
+
+from auditcast.kafka import clients
+from auditcast.kafka.errors import BrokerUnavailable
+from auditcast.kafka.names import Topics
+from auditcast.kafka.settings import Connection
+
+TIMEOUT = 20.0
+"""Seconds after which the broker counts as gone."""
+
+
+class Next(Struct, frozen=True):
+    """What lies at or after an offset: the first readable record (None: none yet), and the log's first offset."""
+
+    offset: int | None
+    log_start: int
+
+
+class LogReader:
+    """Blocking, and for one caller at a time: a plain `read_committed` consumer that joins no group."""
+
+    def __init__(self, connection: Connection) -> None:
+        topics = Topics(connection.topic_prefix)
+        self._topic = topics.events
+        self._connection = connection
+        self._consumer = clients.reader(
+            connection, group_id=topics.processor_group, auto_offset_reset="earliest", fetch_wait_max_ms=20
+        )
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._consumer.close()
+
+    def committed(self, partition: int) -> int | None:
+        """The group's committed offset; None if there is none."""
+        try:
+            found = self._consumer.committed([TopicPartition(self._topic, partition)], timeout=TIMEOUT)[0]
+        except KafkaException as error:
+            raise clients.translated(error.args[0], self._connection) from None
+        return None if found.offset == OFFSET_INVALID else int(found.offset)
+
+    def log_start(self, partition: int) -> int:
+        """The first offset that the log still has."""
+        try:
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT)
+        except KafkaException as error:
+            raise clients.translated(error.args[0], self._connection) from None
+        return int(low)
+
+    def next(self, partition: int, offset: int) -> Next:
+        """What comes at or after `offset`."""
+        log_start = self.log_start(partition)
+        self._consumer.assign([TopicPartition(self._topic, partition, max(offset, log_start))])
+        try:
+            return Next(self._first(), log_start)
+        finally:
+            self._consumer.unassign()
+
+    def _first(self) -> int | None:
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline:
+            message = self._consumer.poll(0.5)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                return int(message.offset())
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (the client's name for it)
+                return None
+            if not error.retriable():
+                raise clients.translated(error, self._connection)
+        raise BrokerUnavailable("the events topic cannot be read: no answer")

@@ -1,0 +1,143 @@
+"""Which streams a partition has, under which revision, and whose events they collect."""
+
+from auditcast.processors import state
+from auditcast.processors.stream import Stream
+from auditcast.schemas.chain import GENESIS, stream_name
+from auditcast.schemas.errors import Undecodable
+from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.records import Link, Revision, RevisionInForce
+
+
+class MissingLink(Exception):  # noqa: N818  (named after what it tells; the worker ends with it)
+    """A stream is in force and its chain is lost: going on would start it anew, so the worker must end."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(f"stream {stream} is in force, but the links topic holds no link of it: restore that topic")
+
+
+class Roster:
+    """The streams of one partition; changed by revisions only, each from its own offset on."""
+
+    def __init__(self, partition: int, committed: int, durable: state.State) -> None:
+        """As it was at the offset `committed`; raises `MissingLink`."""
+        self._partition = partition
+        self._durable = durable
+        self._in_force: dict[str, RevisionInForce] = {}
+        self._streams: dict[str, Stream] = {}
+        self.by_workspace: dict[str, tuple[Stream, ...]] = {}
+        self.by_organization: dict[str, tuple[Stream, ...]] = {}
+        self.keys: set[bytes] = set()
+        """Record keys whose events are surely wanted."""
+        for name, entries in durable.revisions.items():
+            entry = state.before(entries, committed)
+            if entry is not None:
+                self._restore(name, entry)
+
+    def stream(self, destination: str) -> Stream | None:
+        """The stream of a destination, if it has one here."""
+        return self._streams.get(destination)
+
+    def is_above(self, revision: Revision) -> bool:
+        """Whether `revision` is newer than the one in force; nothing is newer than a deletion."""
+        held = self._in_force.get(revision.destination)
+        if held is None:
+            return True
+        return held.revision.state != "deleted" and revision.order > held.revision.order
+
+    def check(self, revision: Revision) -> None:
+        """Raise `Undecodable` if a revision that is above the one in force cannot be obeyed."""
+        name = revision.destination
+        if revision.format not in FORMATS:
+            raise Undecodable(f"destination {name} wants format {revision.format!r}: upgrade auditcast first")
+        held = self._in_force.get(name)
+        if held is not None and _lasting(held.revision) != _lasting(revision):
+            raise Undecodable(f"destination {name} has changed its scope or epoch: add a new destination instead")
+
+    def obey(self, revision: Revision, offset: int, timestamp: int) -> tuple[RevisionInForce, Link | None]:
+        """Put `revision` in force from `offset` on; the destination's window must be closed.
+
+        What is returned must be durable: the entry, and link 0 if this begins a stream.
+        """
+        name = revision.destination
+        entry = self._enter(revision, offset, timestamp)
+        state.insert(self._durable.revisions.setdefault(name, []), entry)
+        self._in_force[name] = entry
+        stream = self._streams.get(name)
+        first = None
+        if stream is None and revision.state != "deleted":
+            stream, first = self._create(entry)
+        if stream is not None:
+            stream.obey(entry)
+            self._index(stream)
+        return entry, first
+
+    def _enter(self, revision: Revision, offset: int, timestamp: int) -> RevisionInForce:
+        """The revision as it takes effect here, with the gap in collecting that it opens, keeps or ends.
+
+        When the log is stepped through again, the chain may be ahead of it, and a gap count as told that was not then.
+        That does no harm: the batch that told it is durable, so no later one would tell it.
+        """
+        held = self._in_force.get(revision.destination)
+        stream = self._streams.get(revision.destination)
+        gap_from = gap_to = gap_offset = None
+        if held is not None and held.gap_from is not None:
+            told = held.gap_offset is not None and stream is not None and stream.covered > held.gap_offset
+            if not told:
+                gap_from, gap_to, gap_offset = held.gap_from, held.gap_to, held.gap_offset
+        if not revision.collecting:
+            gap_from = timestamp if gap_from is None else gap_from
+            gap_to = gap_offset = None
+        elif gap_from is not None and gap_to is None:
+            gap_to, gap_offset = max(timestamp, gap_from), offset
+        return RevisionInForce(
+            offset=offset,
+            timestamp=timestamp,
+            revision=revision,
+            gap_from=gap_from,
+            gap_to=gap_to,
+            gap_offset=gap_offset,
+        )
+
+    def _create(self, entry: RevisionInForce) -> tuple[Stream, Link | None]:
+        """The stream that `entry` begins, and its link 0 unless a link is durable already."""
+        revision = entry.revision
+        name = stream_name(revision.destination, self._partition, revision.epoch)
+        first = None
+        link = self._durable.links.get(name)
+        if link is None:
+            link = first = Link(stream=name, sequence=0, last_event=0, last_offset=entry.offset, digest=GENESIS)
+        stream = self._streams[revision.destination] = Stream(name, self._partition, entry, link)
+        return stream, first
+
+    def _restore(self, name: str, entry: RevisionInForce) -> None:
+        self._in_force[name] = entry
+        if entry.revision.state == "deleted":
+            return
+        stream = stream_name(name, self._partition, entry.revision.epoch)
+        link = self._durable.links.get(stream)
+        if link is None:
+            raise MissingLink(stream)
+        self._streams[name] = Stream(stream, self._partition, entry, link)
+        self._index(self._streams[name])
+
+    def _index(self, stream: Stream) -> None:
+        """Note whose events `stream` collects; those of one format stand together and share what is rendered."""
+        revision = stream.rule.revision
+        if revision.state == "deleted":
+            self._streams.pop(revision.destination, None)
+        scope = revision.workspace or revision.organization or ""
+        index = self.by_workspace if revision.workspace else self.by_organization
+        streams = [other for other in index.get(scope, ()) if other is not stream]
+        if revision.collecting:
+            streams.append(stream)
+        if streams:
+            index[scope] = tuple(sorted(streams, key=lambda each: (each.format.name, each.name)))
+        else:
+            index.pop(scope, None)
+        if revision.workspace:
+            (self.keys.add if streams else self.keys.discard)(revision.workspace.encode())
+
+
+def _lasting(revision: Revision) -> tuple[str | None, str | None, str]:
+    """What no later revision of a destination may change: its streams are named and placed by it."""
+    return (revision.workspace, revision.organization, revision.epoch)

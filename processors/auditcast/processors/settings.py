@@ -1,0 +1,13 @@
+"""What `auditcast processor` reads from the environment."""
+
+from msgspec import Struct
+
+from auditcast.kafka.settings import Connection, SealingKeys, Timestamps
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The processor's settings."""
+
+    connection: Connection
+    sealing_keys: SealingKeys
+    timestamps: Timestamps = "broker"

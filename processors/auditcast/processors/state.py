@@ -1,0 +1,116 @@
+"""A partition's state as it survives in `audit.links`: only keys that grow, so that no late writer can turn it back.
+
+`stream:sequence` holds a link, `destination@offset` a revision in force, `moved/source@offset` the newest event taken
+over from another partition. Links: the highest sequence counts. The others are lists over the log: what counts at an
+offset is the newest entry before it, so an entry may go once the commit has passed its successor.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
+
+from auditcast.schemas.chain import stream_name
+from auditcast.schemas.records import Link, Moved, RevisionInForce
+from auditcast.schemas.wire import decode
+
+
+class _Placed(Protocol):
+    @property
+    def offset(self) -> int: ...
+
+
+P = TypeVar("P", bound=_Placed)
+
+
+class State(Struct):
+    """What was durable when a partition was taken over."""
+
+    links: dict[str, Link] = field(default_factory=dict)
+    """The newest link of each stream."""
+
+    revisions: dict[str, list[RevisionInForce]] = field(default_factory=dict)
+    """Per destination, by offset."""
+
+    moved: dict[int, list[Moved]] = field(default_factory=dict)
+    """Per source partition, by offset."""
+
+    garbage: list[str] = field(default_factory=list)
+    """Keys that can be dropped at once: links that a late writer put back."""
+
+
+def link_key(stream: str, sequence: int) -> str:
+    """The key of a stream's link."""
+    return f"{stream}:{sequence}"
+
+
+def revision_key(destination: str, offset: int) -> str:
+    """The key of a revision that took effect at `offset`."""
+    return f"{destination}@{offset}"
+
+
+def moved_key(source: int, offset: int) -> str:
+    """The key of the newest event that was taken over from `source` by `offset`."""
+    return f"moved/{source}@{offset}"
+
+
+def load(records: Mapping[bytes, bytes]) -> State:
+    """The state in the records of one partition of `audit.links`; raises `Undecodable`."""
+    state = State()
+    revisions: defaultdict[str, list[RevisionInForce]] = defaultdict(list)
+    moved: defaultdict[int, list[Moved]] = defaultdict(list)
+    for raw in records.values():
+        match decode(raw):
+            case Link() as link:
+                _keep_newer(state, link)
+            case RevisionInForce() as revision:
+                revisions[revision.revision.destination].append(revision)
+            case Moved() as entry:
+                moved[entry.source].append(entry)
+    state.revisions = {name: sorted(entries, key=lambda entry: entry.offset) for name, entries in revisions.items()}
+    state.moved = {source: sorted(entries, key=lambda entry: entry.offset) for source, entries in moved.items()}
+    return state
+
+
+def _keep_newer(state: State, link: Link) -> None:
+    other = state.links.get(link.stream)
+    if other is None or link.sequence > other.sequence:
+        state.links[link.stream] = link
+        link, other = other, link  # type: ignore[assignment]  # what is left is the older one, or none
+    if link is not None:
+        state.garbage.append(link_key(link.stream, link.sequence))
+
+
+def before(entries: Iterable[P], offset: int) -> P | None:
+    """The newest of `entries` (sorted by offset) before `offset`."""
+    newest = None
+    for entry in entries:
+        if entry.offset >= offset:
+            break
+        newest = entry
+    return newest
+
+
+def insert(entries: list[P], entry: P) -> None:
+    """Put `entry` in its place, unless what is there says the same: after a crash the log is stepped through again."""
+    place = bisect_left(entries, entry.offset, key=lambda other: other.offset)
+    if place == len(entries) or entries[place].offset != entry.offset:
+        entries.insert(place, entry)
+
+
+def droppable(state: State, committed: int, partition: int) -> Iterator[str]:
+    """Keys that no commit from `committed` on can need again; they are taken out of `state`, too."""
+    for name, revisions in state.revisions.items():
+        newest = before(revisions, committed)
+        while newest is not None and revisions[0].offset < newest.offset:
+            yield revision_key(name, revisions.pop(0).offset)
+        if newest is not None and newest.revision.state == "deleted":
+            link = state.links.pop(stream_name(name, partition, newest.revision.epoch), None)
+            if link is not None:
+                yield link_key(link.stream, link.sequence)
+    for source, entries in state.moved.items():
+        last = before(entries, committed)
+        while last is not None and entries[0].offset < last.offset:
+            yield moved_key(source, entries.pop(0).offset)

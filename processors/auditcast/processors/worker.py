@@ -1,0 +1,223 @@
+"""Owns partitions: takes them over, steps their records through the core, appends ticks and revisions, lets go."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+
+from auditcast.kafka.names import Topics
+from auditcast.kafka.settings import Connection
+from auditcast.kafka.topics import partitions as count_partitions
+from auditcast.processors import controls
+from auditcast.processors.owned import Owned, load, lost
+from auditcast.processors.partition import LogRecord, Place
+from auditcast.processors.reader import LogReader
+from auditcast.processors.writer import Writer, producer
+from auditcast.schemas.errors import AuditcastError
+from auditcast.schemas.records import Revision
+from auditcast.schemas.sealing import Sealer
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.25
+"""How often due windows are looked for."""
+
+COMMIT_SECONDS = 1.0
+
+TICK_SECONDS = 1.0
+"""At most one tick a partition in this time."""
+
+TIDY_SECONDS = 60.0
+"""How often state that no commit can need is dropped, and the number of partitions checked."""
+
+
+class PartitionsChanged(AuditcastError):
+    """The topic was given another number of partitions, and every key another home."""
+
+
+class Group(Protocol):
+    """The consumer group that shares out the partitions, as Faust manages it."""
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Have the partition handed over from `offset` on."""
+
+    async def commit(self, offsets: dict[int, int]) -> bool:
+        """Commit by partition; False if the group refused it."""
+
+
+class Worker:
+    """All that one process does; everything runs in the event loop but the blocking reads."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        sealer: Sealer,
+        partitions: int,
+        group: Group,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """`failed` ends the process."""
+        self._connection = connection
+        self._sealer = sealer
+        self._topic = Topics(connection.topic_prefix).events
+        self.partitions = partitions
+        self._group = group
+        self._failed = failed
+        self._reader = LogReader(connection)
+        self._reading = asyncio.Lock()
+        self._owned: dict[int, asyncio.Task[Owned]] = {}
+        self._committed: dict[int, int] = {}
+        self._revisions: dict[str, Revision] = {}
+        self.writer = Writer(producer(connection, failed), Topics(connection.topic_prefix), failed)
+
+    # Partitions come and go
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Begin to load what is now ours."""
+        for partition in partitions:
+            self.revoked([partition])
+            self._owned[partition] = asyncio.create_task(self._load(partition))
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Drop all state of what is not ours any more; the commit is where the next owner begins."""
+        for partition in partitions:
+            self._committed.pop(partition, None)
+            task = self._owned.pop(partition, None)
+            if task is not None:
+                if task.done() and not task.cancelled() and task.exception() is None:
+                    task.result().revoked = True
+                task.cancel()
+
+    async def _load(self, partition: int) -> Owned:
+        place = Place(self._topic, partition, self.partitions)
+        try:
+            owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._sealer)
+        except Exception as error:
+            self._failed(error)
+            raise
+        for key in owned.garbage:
+            self.writer.drop(key, partition)
+        for revision in self._revisions.values():
+            self._offer(owned, revision)
+        return owned
+
+    def _ready(self) -> list[tuple[int, Owned]]:
+        return [
+            (partition, task.result())
+            for partition, task in self._owned.items()
+            if task.done() and not task.cancelled() and task.exception() is None
+        ]
+
+    # Records
+
+    async def chunk(self, partition: int, chunk: Sequence[LogRecord]) -> None:
+        """Step through one chunk that Faust hands over."""
+        task = self._owned.get(partition)
+        if task is None:
+            return  # revoked in the meantime
+        try:
+            owned = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                return  # revoked while it was loading
+            raise
+        records = await self._next_in_log(owned, chunk)
+        if records:
+            await self._step(owned, records)
+
+    async def _step(self, owned: Owned, records: Sequence[LogRecord]) -> None:
+        writer = self.writer
+        for record in records:
+            if owned.step(record, writer) and writer.is_full:
+                await writer.room()
+                if owned.revoked:
+                    return
+        owned.checkpoint(records[-1].offset + 1, writer)
+        await writer.room()
+
+    async def _next_in_log(self, owned: Owned, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
+        """The part of a chunk that comes next; none of it if something else does, and then Faust is sent back."""
+        expected = owned.next
+        first = records[0].offset
+        if first <= expected:
+            return records if first == expected else [record for record in records if record.offset >= expected]
+        partition = owned.core.place.partition
+        async with self._reading:
+            found = await asyncio.to_thread(self._reader.next, partition, expected)
+        if owned.revoked:
+            return ()
+        if found.offset == first:  # transaction markers, aborted records, or expired ones
+            if found.log_start > expected:
+                lost(owned.core.place, expected, found.log_start)
+            return records
+        log.info("chunk.stale partition=%d expected=%d got=%d", partition, expected, first)
+        await self._group.seek(partition, expected)
+        return ()
+
+    # Revisions
+
+    def revised(self, revision: Revision) -> None:
+        """A destination has a new revision: append it to each partition here that it concerns and that lacks it."""
+        held = self._revisions.get(revision.destination)
+        if held is not None and held.order >= revision.order:
+            return
+        self._revisions[revision.destination] = controls.for_log(revision)
+        for _, owned in self._ready():
+            self._offer(owned, self._revisions[revision.destination])
+
+    def _offer(self, owned: Owned, revision: Revision) -> None:
+        if owned.owes(revision):
+            partition = owned.core.place.partition
+            self.writer.append(partition, controls.control(revision, partition, self._sealer))
+
+    # Time
+
+    async def look(self) -> None:
+        """For ever: append ticks where a window is due and nothing came to close it."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = time.time()
+            for partition, owned in self._ready():
+                if owned.core.windows.next_due() <= now * 1000 and now - owned.ticked_at >= TICK_SECONDS:
+                    owned.ticked_at = now
+                    self.writer.append(partition, b"")
+
+    async def commit(self) -> None:
+        """Commit as far as may be; a partition that is not ours any more is refused by the broker."""
+        offsets = {partition: owned.committable() for partition, owned in self._ready()}
+        moved = {partition: offset for partition, offset in offsets.items() if self._committed.get(partition) != offset}
+        if moved and await self._group.commit(moved):
+            self._committed.update(moved)
+
+    async def keep_committing(self) -> None:
+        """For ever, every second."""
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self.commit()
+
+    async def tidy(self) -> None:
+        """For ever: drop state that is not needed any more; raise `PartitionsChanged`."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            found = await asyncio.to_thread(count_partitions, self._connection)
+            if found != self.partitions:
+                raise PartitionsChanged(
+                    f"{self._topic} now has {found} partitions, not {self.partitions}: see 'auditcast topics check'"
+                )
+            for partition, owned in self._ready():
+                committed = await asyncio.to_thread(self._reader.committed, partition)
+                if committed is not None and not owned.revoked:
+                    for key in owned.core.droppable(committed):
+                        self.writer.drop(key, partition)
+
+    async def finish(self, seconds: float) -> None:
+        """Make durable what was begun, at most `seconds`."""
+        left = await self.writer.drain(seconds)
+        if left:
+            log.warning("processor.unfinished bytes=%d", left)
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._reader.close()

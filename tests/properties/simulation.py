@@ -1,0 +1,299 @@
+"""A broker, workers and a history in memory, driven by one source of randomness: what may go wrong, goes wrong.
+
+The processor's own core, `Owned` and `Writer` run on it. Writes become durable, and are acknowledged, when the
+randomness says so, in the order of each topic partition; workers crash at any moment; a worker that was stopped goes
+on writing beside its successor, with commits that are refused.
+"""
+
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from auditcast.kafka.names import Topics
+from auditcast.processors import controls, state
+from auditcast.processors.owned import Owned
+from auditcast.processors.partition import Partition, Place
+from auditcast.processors.writer import Writer
+from auditcast.schemas import events
+from auditcast.schemas.records import AuditEvent, Batch, Revision
+from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.wire import decode_as, encode
+
+PARTITIONS = 2
+TOPICS = Topics("audit")
+SEALER = Sealer([new_key()])
+STRANGER = Sealer([new_key()])
+WORKSPACES = [["ws_c", "ws_h"], ["ws_a"]]
+"""Of partition 0 and 1."""
+
+
+@dataclass
+class Record:
+    """A record of the events topic."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass
+class Broker:
+    """What is durable."""
+
+    logs: list[list[Record]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
+    links: list[dict[bytes, bytes]] = field(default_factory=lambda: [{} for _ in range(PARTITIONS)])
+    batches: list[Batch] = field(default_factory=list)
+    letters: dict[bytes, bytes] = field(default_factory=dict)
+    commits: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+    clock: int = 1_700_000_000_000
+
+    def append(self, partition: int, value: bytes, key: bytes | None = None, headers: Any = ()) -> None:
+        """Append to the events topic, at the broker's time."""
+        log = self.logs[partition]
+        log.append(Record(len(log), self.clock, key, value, tuple(headers)))
+
+    def write(self, topic: str, value: bytes | None, where: dict[str, Any]) -> None:
+        """Make one write durable."""
+        if topic == TOPICS.batches:
+            self.batches.append(decode_as(Batch, value or b""))
+        elif topic == TOPICS.dead_letters:
+            self.letters[where["key"]] = value or b""
+        elif topic == TOPICS.events:
+            self.append(where["partition"], value or b"", where.get("key"), where.get("headers", ()))
+        elif value is None:
+            self.links[where["partition"]].pop(where["key"], None)
+        else:
+            self.links[where["partition"]][where["key"]] = value
+
+
+class FakeProducer:
+    """confluent-kafka's Producer, as far as the writer uses it; each topic partition keeps its order."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._queues: defaultdict[tuple[str, int | None], deque[Any]] = defaultdict(deque)
+        self._acks: deque[Callable[[Any, Any], None]] = deque()
+
+    def produce(self, topic: str, value: bytes | None, *, on_delivery: Any, **where: Any) -> None:
+        """Queue one write."""
+        self._queues[topic, where.get("partition")].append((topic, value, where, on_delivery))
+
+    def progress(self, rng: random.Random, *, silently: bool = False) -> bool:
+        """Let one queued write become durable, or one acknowledgement arrive; whether there was any to choose."""
+        ready = [queue for queue in self._queues.values() if queue]
+        if self._acks and (not ready or rng.random() < 0.6):
+            self._acks.popleft()(None, None)
+            return True
+        if not ready:
+            return False
+        topic, value, where, on_delivery = rng.choice(ready).popleft()
+        self._broker.write(topic, value, where)
+        if not silently:
+            self._acks.append(on_delivery)
+        return True
+
+
+class Worker:
+    """One worker's hold on one partition."""
+
+    def __init__(self, broker: Broker, partition: int) -> None:
+        self.broker = broker
+        self.partition = partition
+        self.producer = FakeProducer(broker)
+        self.writer = Writer(self.producer, TOPICS, _fail)  # type: ignore[arg-type]
+        durable = state.load(broker.links[partition])
+        committed = broker.commits[partition]
+        core = Partition(Place(TOPICS.events, partition, PARTITIONS), committed, durable, SEALER)
+        self.owned = Owned(core, committed, durable.garbage)
+        for key in durable.garbage:
+            self.writer.drop(key, partition)
+
+    def chunk(self, size: int) -> bool:
+        """Step through up to `size` records; whether there were any."""
+        log = self.broker.logs[self.partition][self.owned.next : self.owned.next + size]
+        for record in log:
+            self.owned.step(record, self.writer)
+        if log:
+            self.owned.checkpoint(log[-1].offset + 1, self.writer)
+        return bool(log)
+
+    def commit(self) -> None:
+        """Commit, and drop the state that the commit makes superfluous."""
+        self.broker.commits[self.partition] = max(self.broker.commits[self.partition], self.owned.committable())
+        for key in self.owned.core.droppable(self.broker.commits[self.partition]):
+            self.writer.drop(key, self.partition)
+
+    def finish(self, rng: random.Random) -> None:
+        """Run to the end of the log and make everything durable."""
+        while self.chunk(100) or self.producer.progress(rng):
+            pass
+        self.commit()
+
+
+def _fail(error: BaseException) -> None:
+    raise error
+
+
+class History:
+    """What the world does: emits, changes destinations, lets time pass; and what the workers suffer."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.broker = Broker()
+        self.workers: list[Worker | None] = [None] * PARTITIONS
+        self.stopped: list[Worker] = []
+        self.revisions: dict[str, Revision] = {}
+        self.emitted: dict[str, tuple[str, int]] = {}
+        """Per event id its workspace, and the partition that it was put into."""
+
+    def run(self, steps: int) -> None:
+        """`steps` random deeds, then a quiet end in which everything is finished."""
+        for _ in range(steps):
+            self._deed()
+        self._settle()
+        for worker in self.stopped:
+            while worker.producer.progress(self.rng):
+                pass
+        self._emit()
+        # Twice, since finishing one partition may move events into the other.
+        self._settle()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Close every window, and have a fresh worker finish each partition."""
+        self.broker.clock += 60_000
+        for partition in range(PARTITIONS):
+            self.broker.append(partition, b"")
+        for partition in range(PARTITIONS):
+            Worker(self.broker, partition).finish(self.rng)
+        self.broker.clock += 60_000
+        for partition in range(PARTITIONS):
+            self.broker.append(partition, b"")
+            Worker(self.broker, partition).finish(self.rng)
+
+    def _deed(self) -> None:
+        rng = self.rng
+        partition = rng.randrange(PARTITIONS)
+        worker = self.workers[partition]
+        match rng.randrange(16):
+            case 0 | 1 | 2 | 3:
+                self._emit()
+            case 4:
+                self._revise()
+            case 5:
+                self._nuisance(partition)
+            case 6:
+                self.broker.clock += rng.choice([1, 500, 3_000, 20_000, -700])
+            case 7 if worker is not None and rng.random() < 0.5:
+                self._end(worker)
+            case _ if worker is None:
+                self.workers[partition] = Worker(self.broker, partition)
+            case 8 | 9:
+                worker.chunk(rng.randint(1, 6))
+            case 10:
+                worker.commit()
+            case 11 | 12 if self.stopped:
+                self._awake(rng.choice(self.stopped))
+            case _:
+                for _ in range(rng.randint(1, 6)):
+                    worker.producer.progress(rng)
+
+    def _end(self, worker: Worker) -> None:
+        """Killed, with some writes on their way; or stopped, to wake up when another has taken over."""
+        self.workers[worker.partition] = None
+        if self.rng.random() < 0.5:
+            self.stopped.append(worker)
+        else:
+            for _ in range(self.rng.randint(0, 4)):
+                worker.producer.progress(self.rng, silently=True)
+
+    def _awake(self, worker: Worker) -> None:
+        if self.rng.random() < 0.3:
+            worker.chunk(self.rng.randint(1, 4))
+        for _ in range(self.rng.randint(1, 5)):
+            worker.producer.progress(self.rng)
+
+    def _emit(self) -> None:
+        rng = self.rng
+        for _ in range(rng.randint(1, 4)):
+            home = rng.randrange(PARTITIONS)
+            workspace = rng.choice(WORKSPACES[home])
+            partition = 1 - home if rng.random() < 0.2 else home
+            identity = f"aud_{len(self.emitted)}"
+            self.emitted[identity] = (workspace, partition)
+            value = _event(identity, workspace, rng)
+            self.broker.append(partition, value, workspace.encode() if rng.random() < 0.8 else None)
+            self.broker.clock += rng.randint(0, 5)
+
+    def _revise(self) -> None:
+        """A new state of some destination, appended as a worker would; sometimes twice, or an old one again."""
+        rng = self.rng
+        name = rng.choice(["dst_1", "dst_2", "dst_3", "dst_org"])
+        old = self.revisions.get(name)
+        number = 1 if old is None else old.number + 1
+        home = 1 if name == "dst_3" else 0
+        revision = Revision(
+            destination=name,
+            number=number,
+            nonce=str(rng.randrange(100)),
+            state=rng.choices(["active", "disabled", "deleted"], [8, 4, 0.5])[0],
+            changed_at=0,
+            workspace=None if name == "dst_org" else WORKSPACES[home][0],
+            organization="org" if name == "dst_org" else None,
+            epoch=f"{name}-epoch",
+            window_events=rng.choice([1, 2, 3, 5]),
+            window_ms=rng.choice([1_000, 5_000, 30_000]),
+            max_body_bytes=rng.choice([900, 1_600, 900_000]),
+        )
+        self.revisions[name] = revision
+        for partition in range(PARTITIONS) if name == "dst_org" else [home]:
+            for version in (revision, old, revision):
+                if version is revision or (version is not None and rng.random() < 0.2):
+                    self.broker.append(partition, controls.control(version, partition, SEALER))
+
+    def _nuisance(self, partition: int) -> None:
+        revision = Revision(destination="dst_1", number=99, nonce="", state="deleted", changed_at=0, epoch="x")
+        self.broker.append(
+            partition, self.rng.choice([b"", b"{", b"\xc3\x01", controls.control(revision, partition, STRANGER)])
+        )
+
+
+def _event(identity: str, workspace: str, rng: random.Random) -> bytes:
+    organization = rng.choice([None, "org"])
+    if rng.random() < 0.1:
+        return encode(
+            AuditEvent(
+                id=identity,
+                workspace=workspace,
+                organization=organization,
+                category="lock",
+                action="created",
+                actor_id="usr_1",
+                actor_type="user",
+                occurred_at=1_700_000_000_000,
+            )
+        )
+    text = "x" * rng.choice([0, 0, 0, 300, 1_500])
+    value = (
+        f'{{"specversion":"1.0","id":"{identity}","source":"https://atmos-pro.com/workspaces/{workspace}",'
+        '"type":"pro.atmos.lock.created","time":"2025-01-15T10:30:00.000Z","datacontenttype":"application/json",'
+        '"data":{"actor":{"id":"usr_1","type":"user"},"action":{"category":"lock","action":"created"},"target":null,'
+        f'"description":null,"metadata":{{"text":"{text}"}},"outcome":"success"}},"workspaceid":"{workspace}"'
+        + (f',"organizationid":"{organization}"}}' if organization else "}")
+    ).encode()
+    assert events.encode(events.decode(value)) == value
+    return value
+
+
+def undisturbed(broker: Broker) -> list[Batch]:
+    """The batches that one worker makes of the same logs when nothing goes wrong."""
+    calm = Broker(logs=[list(log) for log in broker.logs])
+    lengths = [len(log) for log in calm.logs]
+    for partition in range(PARTITIONS):
+        Worker(calm, partition).finish(random.Random(0))  # noqa: S311  (nothing to guess here)
+    # Events that this run moved lie behind the end that the disturbed run saw, and were moved there already.
+    return [batch for batch in calm.batches if batch.last_offset < lengths[batch.partition]]

@@ -1,0 +1,289 @@
+"""Whatever happens to the workers, the batches are those of an undisturbed run, byte for byte, and none is missing.
+
+The mutations break one rule of the processor each; the same check must find every one of them.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditcast.kafka.partitioner import partition_of
+from auditcast.processors import controls, state
+from auditcast.processors.holds import Holds
+from auditcast.processors.roster import Roster
+from auditcast.processors.stream import Stream
+from auditcast.processors.windows import NEVER, Windows
+from auditcast.processors.writer import Writer
+from auditcast.schemas.chain import GENESIS, digest_of
+from auditcast.schemas.errors import Refused
+from auditcast.schemas.records import AuditEvent, Batch, Control, DeadLetter, Link, Revision
+from auditcast.schemas.wire import decode, decode_as
+from tests.properties.simulation import PARTITIONS, SEALER, WORKSPACES, Broker, History, Worker, undisturbed
+
+def violation(rng: random.Random, steps: int = 120) -> str | None:
+    """What is wrong after one disturbed history; None if nothing is."""
+    history = History(rng)
+    history.run(steps)
+    broker = history.broker
+    return (
+        _differing(broker)
+        or _broken_chain(broker)
+        or _not_as_undisturbed(broker)
+        or _not_collected(history)
+        or _under_another_revision(broker)
+    )
+
+
+def _differing(broker: Broker) -> str | None:
+    seen: dict[tuple[str, int], Batch] = {}
+    for batch in broker.batches:
+        if seen.setdefault((batch.stream, batch.sequence), batch) != batch:
+            return f"{batch.stream} has two batches {batch.sequence}"
+    return None
+
+
+def _broken_chain(broker: Broker) -> str | None:
+    streams: defaultdict[str, dict[int, Batch]] = defaultdict(dict)
+    for batch in broker.batches:
+        streams[batch.stream][batch.sequence] = batch
+    for stream, batches in streams.items():
+        digest, events = GENESIS, 0
+        for sequence in range(1, len(batches) + 1):
+            batch = batches.get(sequence)
+            if batch is None:
+                return f"{stream} lacks batch {sequence}"
+            if (batch.previous_digest, batch.first_event) != (digest, events + 1) or digest_of(batch) != batch.digest:
+                return f"{stream} breaks at {sequence}"
+            digest, events = batch.digest, batch.last_event
+    return None
+
+
+def _not_as_undisturbed(broker: Broker) -> str | None:
+    made = {batch.id: batch for batch in broker.batches}
+    for batch in undisturbed(broker):
+        if made.pop(batch.id, None) != batch:
+            return f"{batch.id} is not as in an undisturbed run"
+    return f"{min(made)} is not made in an undisturbed run" if made else None
+
+
+def _not_collected(history: History) -> str | None:
+    """An account of its own, from the logs: which events each destination must have, once each."""
+    delivered: defaultdict[str, list[str]] = defaultdict(list)
+    batches = {batch.id: batch for batch in history.broker.batches}.values()
+    for batch in sorted(batches, key=lambda batch: (batch.partition, batch.sequence)):
+        delivered[batch.destination] += [event["id"] for event in msgspec.json.decode(batch.body)]
+    owed: defaultdict[str, list[str]] = defaultdict(list)
+    for partition in range(PARTITIONS):
+        _owe(history.broker, partition, owed)
+    for letter in history.broker.letters.values():
+        _forgive(decode_as(DeadLetter, letter), owed)
+    if delivered != {name: ids for name, ids in owed.items() if ids}:
+        return "events are missing, or came twice, or in another order"
+    for identity, (workspace, _) in history.emitted.items():
+        log = history.broker.logs[partition_of(workspace, PARTITIONS)]
+        if not any(identity.encode() in record.value for record in log):
+            return f"{identity} was not moved home"
+    return None
+
+
+def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]]) -> None:
+    in_force: dict[str, Revision] = {}
+    seen: set[str] = set()
+    for record in broker.logs[partition]:
+        revision, event = _read(record.value)
+        if revision is not None:
+            held = in_force.get(revision.destination)
+            if held is None or (held.state != "deleted" and revision.order > held.order):
+                in_force[revision.destination] = revision
+        if event is None or event[0] in seen or partition_of(event[1], PARTITIONS) != partition:
+            continue
+        seen.add(event[0])
+        for name, revision in in_force.items():
+            concerned = revision.workspace in {None, event[1]} and revision.organization in {None, event[2]}
+            if revision.state == "active" and concerned:
+                owed[name].append(event[0])
+
+
+def _under_another_revision(broker: Broker) -> str | None:
+    """A batch holds what came under the revision that it names, and under no other."""
+    for batch in broker.batches:
+        in_force: Revision | None = None
+        for record in broker.logs[batch.partition][: batch.last_offset + 1]:
+            revision, _ = _read(record.value)
+            if revision is None or revision.destination != batch.destination:
+                continue
+            if in_force is None or (in_force.state != "deleted" and revision.order > in_force.order):
+                in_force = revision
+                if record.offset > batch.first_offset:
+                    return f"{batch.id} goes on over a new revision"
+        if in_force is None or in_force.order != (batch.revision_number, batch.revision_nonce):
+            return f"{batch.id} names another revision than the one in force"
+    return None
+
+
+def _read(value: bytes) -> tuple[Revision | None, tuple[str, str, str | None] | None]:
+    """The revision in a record that is really ours, or the id, workspace and organization of an event."""
+    if value[:1] == b"{":
+        try:
+            event = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return None, None
+        return None, (event["id"], event["workspaceid"], event.get("organizationid"))
+    try:
+        record = decode(value)
+        if isinstance(record, Control):
+            return controls.revision_in(record, SEALER), None
+    except Refused:
+        return None, None
+    assert isinstance(record, AuditEvent)
+    return None, (record.id, record.workspace, record.organization)
+
+
+def _forgive(letter: DeadLetter, owed: defaultdict[str, list[str]]) -> None:
+    """An event that is too large for a destination's limit is a dead letter of that destination."""
+    if letter.destination is not None:
+        _, event = _read(letter.value or b"")
+        assert event is not None
+        if event[0] in owed[letter.destination]:
+            owed[letter.destination].remove(event[0])
+
+
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 200))
+@settings(max_examples=200, deadline=None)
+def test_disturbances_change_nothing(seed: int, steps: int) -> None:
+    assert violation(random.Random(seed), steps) is None
+
+
+def test_the_state_does_not_grow() -> None:
+    rng = random.Random(7)
+    history = History(rng)
+    history.run(400)
+    for partition in range(PARTITIONS):
+        worker = Worker(history.broker, partition)
+        worker.finish(rng)
+        worker.commit()
+        worker.finish(rng)
+        left = state.load(history.broker.links[partition])
+        assert not left.garbage
+        assert len(history.broker.links[partition]) <= 2 * len(history.revisions) + PARTITIONS
+
+
+def _commit_passes_open_windows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Windows, "oldest", lambda self: NEVER)
+
+
+def _commit_passes_unacknowledged_writes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Holds, "lowest", lambda self: NEVER)
+
+
+def _link_before_its_batch(patch: pytest.MonkeyPatch) -> None:
+    real = Writer._put_link
+
+    def early(self: Writer, effect: Any, partition: int, done: Callable[[], None]) -> None:
+        """The batch itself was left out when the link was written: see `apply` below."""
+        done()
+
+    def apply(self: Writer, effect: Any, partition: int, holds: Holds, apply: Any = Writer.apply) -> None:
+        if hasattr(effect, "link"):
+            real(self, effect, partition, lambda: None)
+        apply(self, effect, partition, holds)
+
+    patch.setattr(Writer, "_put_link", early)
+    patch.setattr(Writer, "apply", apply)
+
+
+def _covered_events_again(patch: pytest.MonkeyPatch) -> None:
+    real = Stream.__init__
+
+    def forgetful(self: Stream, *args: Any) -> None:
+        real(self, *args)
+        self.covered = -1
+
+    patch.setattr(Stream, "__init__", forgetful)
+
+
+def _one_key_a_stream(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(state, "link_key", lambda stream, sequence: stream if sequence >= 0 else "")
+    patch.setattr(Writer, "drop", lambda self, key, partition: None)
+
+
+def _older_link_dropped_first(patch: pytest.MonkeyPatch) -> None:
+    real = Writer._put_link
+
+    def hasty(self: Writer, effect: Any, partition: int, done: Callable[[], None]) -> None:
+        self.drop(state.link_key(effect.link.stream, effect.link.sequence - 1), partition)
+        real(self, effect, partition, done)
+
+    patch.setattr(Writer, "_put_link", hasty)
+
+
+def _newest_revision_instead_of_the_one_then(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(state, "before", lambda entries, offset: entries[-1] if entries else None)
+
+
+def _state_dropped_too_early(patch: pytest.MonkeyPatch) -> None:
+    real = state.droppable
+    patch.setattr(state, "droppable", lambda durable, committed, partition: real(durable, NEVER, partition))
+
+
+def _any_revision_counts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Roster, "is_above", lambda self, revision: True)
+
+
+def _lowest_link_at_load(patch: pytest.MonkeyPatch) -> None:
+    def keep_older(durable: state.State, link: Link) -> None:
+        other = durable.links.get(link.stream)
+        if other is None or link.sequence < other.sequence:
+            durable.links[link.stream] = link
+
+    patch.setattr(state, "_keep_newer", keep_older)
+
+
+def _moved_twice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(state, "moved_key", lambda source, offset: f"moved/{source}")
+
+
+def _revision_leaves_the_window_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Roster, "stream", lambda self, name: None)
+
+
+MUTATIONS = [
+    _commit_passes_open_windows,
+    _commit_passes_unacknowledged_writes,
+    _link_before_its_batch,
+    _covered_events_again,
+    _one_key_a_stream,
+    _older_link_dropped_first,
+    _newest_revision_instead_of_the_one_then,
+    _state_dropped_too_early,
+    _any_revision_counts,
+    _lowest_link_at_load,
+    _moved_twice,
+    _revision_leaves_the_window_open,
+]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__.strip("_"))
+def test_a_broken_rule_is_found(
+    mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutation(monkeypatch)
+    assert any(_fails(seed) for seed in range(1_000)), "no history out of a thousand shows that this rule matters"
+
+
+def _fails(seed: int) -> bool:
+    try:
+        return violation(random.Random(seed)) is not None
+    except Exception:  # noqa: BLE001  (a broken rule may also end in an error, such as a missing link)
+        return True
+
+
+def test_workspaces_lie_where_the_histories_say() -> None:
+    for partition, workspaces in enumerate(WORKSPACES):
+        assert {partition_of(workspace, PARTITIONS) for workspace in workspaces} == {partition}
