@@ -15,7 +15,10 @@ from auditcast.kafka.settings import Connection
 
 def made_by_hand(connection: Connection, name: str, partitions: int, settings: dict[str, str]) -> None:
     asked = [NewTopic(name, partitions, 1, config=settings)]
-    assert clients.Admin(connection).wait(lambda client: client.create_topics(asked)) == {name: None}
+    admin = clients.Admin(connection)
+    assert admin.wait(lambda client: client.create_topics(asked)) == {name: None}
+    while name not in admin.metadata().topics:
+        pass  # the node that answers hears of it a moment later
 
 
 def alter(connection: Connection, topic: str, name: str, value: str) -> None:
