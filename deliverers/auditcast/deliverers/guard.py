@@ -1,7 +1,7 @@
 """The egress guard: which addresses a connection may be made to, decided on the address that it really goes to.
 
-Every connection gets its socket from `Guard.open_socket`, to literal addresses too, which no resolver ever sees: that is
-the choke point. `Guard.resolve` only makes the refusal of a name complete and clear.
+Every connection gets its socket from `Guard.open_socket`, to literal addresses too, which no resolver ever sees: that
+is the choke point. `Guard.resolve` only makes the refusal of a name complete and clear.
 """
 
 import asyncio

@@ -124,11 +124,12 @@ def detail_of(error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, Failed):
             return str(cause)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return str(cause.verify_message)
-        if isinstance(cause, ssl.SSLError) and cause.reason:
-            return str(cause.reason)
-        if isinstance(cause, OSError) and cause.errno:
+        if isinstance(cause, ssl.SSLError):
+            # aiohttp's subclasses lack these; their causes have them.
+            said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
+            if said:
+                return str(said)
+        elif isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno)
     return ""
 

@@ -7,10 +7,12 @@ No proxy, no redirect, no cookie, no netrc, no decompression; nothing of the env
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from typing import cast
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import StreamWriter
 from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
 
@@ -25,6 +27,9 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 MAX_HEAD_LINE = 8190
 MAX_HEAD_LINES = 100
+
+CHUNK_BYTES = 64 * 1024
+"""A body is written in pieces of this size; most have only one."""
 
 IDLE_S = 15.0
 """How long a connection is kept for the destination's next batch."""
@@ -107,11 +112,17 @@ class _Body(aiohttp.BytesPayload, httpx.AsyncByteStream):
         self.sent = False
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Write the body, and wait until the socket has taken it."""
+        """Write the body; `sent` once the socket has taken it, but for CHUNK_BYTES or so on their way there."""
+        body = memoryview(self._value)
+        connection = cast("StreamWriter", writer).transport
+        if connection is not None:
+            connection.set_write_buffer_limits(high=CHUNK_BYTES)
         try:
             async with asyncio.timeout(self._limit_s):
-                await super().write_with_length(writer, content_length)
-                await writer.drain()
+                # asyncio's TLS takes one write of any size at once. Only a further one waits, so it is cut in pieces.
+                for start in range(0, len(body), CHUNK_BYTES):
+                    await writer.write(body[start : start + CHUNK_BYTES])
+                    await writer.drain()
         except TimeoutError:
             raise Failed(Reason.WRITE_TIMEOUT, "the receiver did not take the body in time") from None
         self.sent = True
