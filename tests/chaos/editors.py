@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from tests.chaos.picking import chosen
 
 from auditcast.console.demo.customers import Customers
-from auditcast.console.demo.simulator import Workspace
+from auditcast.console.demo.simulator import Scope, Workspace
 from auditcast.console.revisions import Choices
-from auditcast.schemas.records import Revision
 
 WINDOWS = ((100, 2), (100, 5), (50, 3), (20, 1))
 """Events and seconds."""
@@ -36,12 +35,12 @@ class Editors:
 
     async def begin(self, rng: random.Random) -> None:
         """The destinations at the start: several in the busier workspaces, one in others, two organizations."""
-        scopes: list[tuple[str | None, str | None]] = [(place.id, None) for place in self._places[:6]]
-        scopes += scopes[:3]
+        workspaces = [place.id for place in self._places[:6]]
         organizations = {place.organization for place in self._places if place.organization}
-        scopes += [(None, organization) for organization in sorted(organizations)[:2]]
-        for workspace, organization in scopes:
-            await self._add(workspace, organization, *rng.choice(WINDOWS))
+        for workspace in workspaces + workspaces[:3]:
+            await self._add(rng.choice(WINDOWS), workspace=workspace)
+        for organization in sorted(organizations)[:2]:
+            await self._add(rng.choice(WINDOWS), organization=organization)
 
     async def edit(self, pick: float, window_events: int, window_seconds: int) -> None:
         """Another description and window."""
@@ -66,9 +65,9 @@ class Editors:
         place = chosen(self._places, pick)
         window = WINDOWS[int(pick * 1000) % len(WINDOWS)]
         if place is not None and place.organization is not None and int(pick * 100) % 4 == 0:
-            await self._add(None, place.organization, *window)
+            await self._add(window, organization=place.organization)
         elif place is not None:
-            await self._add(place.id, None, *window)
+            await self._add(window, workspace=place.id)
 
     async def delete(self, pick: float) -> None:
         """One destination less."""
@@ -86,14 +85,19 @@ class Editors:
         finally:
             self._may.set()
 
-    async def _add(self, workspace: str | None, organization: str | None, events: int, seconds: int) -> None:
-        revision: Revision = await asyncio.to_thread(
-            lambda: self._customers.add(
-                workspace=workspace, organization=organization, window_events=events, window_seconds=seconds
-            )
+    async def _add(
+        self, window: tuple[int, int], workspace: str | None = None, organization: str | None = None
+    ) -> None:
+        scope = Scope(
+            name="chaos",
+            workspace=workspace,
+            organization=organization,
+            window_events=window[0],
+            window_seconds=window[1],
         )
-        self._note(f"add {revision.destination} to {workspace or organization}: {events} events, {seconds} s")
-        self._know(revision.destination)
+        destination = await asyncio.to_thread(self._customers.add, scope)
+        self._note(f"add {destination} to {workspace or organization}: {window[0]} events, {window[1]} s")
+        self._know(destination)
 
     @asynccontextmanager
     async def _one(self, pick: float) -> AsyncIterator[str | None]:

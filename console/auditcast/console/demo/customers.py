@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from auditcast.console import revisions
+from auditcast.console.demo.simulator import Scope
 from auditcast.console.demo.stage import NETWORK, Stage
 from auditcast.console.registry import Change, Registry
 from auditcast.schemas.networks import networks
@@ -27,25 +28,27 @@ class Customers:
             type_prefix="pro.atmos",
         )
 
-    def add(
-        self, *, workspace: str | None, organization: str | None, window_events: int, window_seconds: int
-    ) -> Revision:
-        """A new destination at the stage's receiver, which expects it from now on."""
+    def add(self, scope: Scope) -> str:
+        """A new destination at the stage's receiver, which expects it from now on; its id."""
         destination = f"dst_{secrets.token_hex(6)}"
         secret = revisions.secret_text(secrets.token_bytes(revisions.SECRET_BYTES))
         self._stage.expect(destination, destination, secret)
         revision = revisions.created(
             destination,
-            workspace=workspace,
-            organization=organization,
+            workspace=scope.workspace,
+            organization=scope.organization,
             choices=revisions.Choices(
-                url=self._stage.receiver.url(destination), window_events=window_events, window_seconds=window_seconds
+                url=self._stage.receiver.url(destination),
+                description=scope.name,
+                window_events=scope.window_events,
+                window_seconds=scope.window_seconds,
             ),
             rules=self._rules,
             secret=secret,
             epoch=secrets.token_hex(8),
         )
-        return self._change(destination, lambda newest: newest or revision)
+        self._change(destination, lambda newest: newest or revision)
+        return destination
 
     def edit(self, destination: str, choices: revisions.Choices) -> Revision:
         """Other settings."""

@@ -39,6 +39,32 @@ class Workspace(Struct, frozen=True):
     organization: str | None
 
 
+class Scope(Struct, frozen=True, kw_only=True):
+    """Whose events a destination gets, a workspace's or an organization's, and its window."""
+
+    name: str
+    workspace: str | None = None
+    organization: str | None = None
+    window_events: int = 100
+    window_seconds: int = 4
+
+
+def scopes(places: Sequence[Workspace]) -> list[Scope]:
+    """What customers would add for these: two destinations for the first workspace, one for others, one organization.
+
+    The windows are short, so that a person who watches sees something move.
+    """
+    found = [Scope(name=f"{place.id} / SIEM", workspace=place.id) for place in places]
+    found += [
+        Scope(name=f"{place.id} / archive", workspace=place.id, window_events=20, window_seconds=3)
+        for place in places[:1]
+    ]
+    organizations = [place.organization for place in places if place.organization is not None]
+    return found + [
+        Scope(name=f"{name} / all of it", organization=name, window_seconds=5) for name in organizations[:1]
+    ]
+
+
 def workspaces(organizations: int, each: int, alone: int) -> list[Workspace]:
     """`organizations` with `each` workspaces, and some `alone`; always the same ids."""
     owned = [

@@ -1,6 +1,6 @@
 """What a person sees while the demo runs: a live table on a terminal, plain lines elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from msgspec import Struct
@@ -26,15 +26,11 @@ class Totals(Struct, frozen=True):
     delivered: int
     missing: int
     seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Events emitted a second."""
-        return self.emitted / self.seconds if self.seconds else 0.0
+    rate: float
 
 
-def totals(account: Account, emitted: int, seconds: float) -> Totals:
-    """The headline as of now."""
+def totals(account: Account, *, emitted: int, seconds: float, rate: float) -> Totals:
+    """The headline as of now, `seconds` after the start, with `rate` events emitted a second."""
     expected, batched, delivered = account.expectation.deliveries, account.batched, account.delivered
     return Totals(
         emitted=emitted,
@@ -45,17 +41,18 @@ def totals(account: Account, emitted: int, seconds: float) -> Totals:
         delivered=delivered,
         missing=sum(ledger.missing for ledger in account.ledgers.values()),
         seconds=seconds,
+        rate=rate,
     )
 
 
 class View:
-    """Shows totals again and again; `names` are what people call the destinations. Use as `with`."""
+    """Shows totals again and again. `names`, by id, are what people call the destinations. Use as `with`."""
 
-    def __init__(self, console: Console, account: Account, workers: Sequence[Worker], names: Mapping[str, str]) -> None:
+    def __init__(self, console: Console, account: Account, workers: Sequence[Worker]) -> None:
+        self.names: dict[str, str] = {}
         self._console = console
         self._account = account
         self._workers = workers
-        self._names = names
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._said = -PLAIN_EVERY_S
 
@@ -78,7 +75,7 @@ class View:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _destinations(self) -> RenderableType:
         table = Table(box=None, pad_edge=False)
@@ -87,7 +84,7 @@ class View:
         for destination, ledger in self._account.ledgers.items():
             wrong = ledger.wrong.total()
             table.add_row(
-                self._names.get(destination, destination),
+                self.names.get(destination, destination),
                 f"{ledger.events:,}",
                 f"{ledger.batches:,}",
                 Text(str(ledger.missing), style="red" if ledger.missing else "green"),
@@ -109,11 +106,11 @@ class View:
 def headline(now: Totals) -> Text:
     """Where everything is, in one line."""
     return Text.assemble(
-        f"{now.seconds:4.0f} s   emitted ",
+        f"{now.seconds:4.0f} s  emitted ",
         (f"{now.emitted:,}", "bold"),
-        f" ({now.rate:,.0f}/s)   to deliver {now.expected:,}   in windows {now.in_windows:,}"
-        f"   in batches {now.in_batches:,}   delivered ",
+        f" ({now.rate:,.0f}/s)  to deliver {now.expected:,}: in windows {now.in_windows:,}, in batches {now.in_batches:,},"
+        " delivered ",
         (f"{now.delivered:,}", "bold"),
-        "   missing ",
+        ", missing ",
         (str(now.missing), "bold red" if now.missing else "bold green"),
     )

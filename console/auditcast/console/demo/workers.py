@@ -42,7 +42,12 @@ class Worker:
         command = [sys.executable, "-c", _TIED, str(os.getpid()), "-m", "auditcast.console", kind]
         with log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
-                command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                command,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                process_group=0,  # Ctrl-C on the terminal is for us, who then end it
             )
 
     @property
