@@ -15,6 +15,7 @@ from auditcast.kafka.views import View
 from auditcast.schemas import wire
 from auditcast.schemas.attributes import source_of, time_text, type_of
 from auditcast.schemas.chain import NO_GAP, body_digest
+from auditcast.schemas.destinations import newest_format
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.events import Action, Actor, CloudEvent, Data, encode
 from auditcast.schemas.formats import FORMATS
@@ -30,7 +31,7 @@ class NoAnswer(AuditcastError):
 
 def trial_batch(revision: Revision, batch_id: str, now: int) -> Batch:
     """The test batch for a destination in its format, at `now` in ms."""
-    form = FORMATS[revision.format]
+    form = FORMATS[newest_format(revision.format)]  # a newer console may have written one that is unknown here
     body = form.join([form.render(encode(_event(revision, batch_id, now)))], 0)
     return Batch(
         id=batch_id,
