@@ -130,6 +130,9 @@ def test_what_is_no_json_object_is_refused(value: bytes, problem: str) -> None:
         ({"id": ""}, "id: expected `str` of length >= 1"),
         ({"id": "a\n"}, "id: holds a control or another character"),
         ({"source": "a\x85"}, "source: holds a control or another character"),
+        ({"subject": "a\x7f"}, "subject: holds a control or another character"),
+        ({"workspaceid": "a\x7f"}, "workspaceid: holds a control or another character"),
+        ({"organizationid": "\uffff"}, "organizationid: holds a control or another character"),
         ({"type": 3}, "type: expected `str`, got `int`"),
         ({"workspaceid": None}, "workspaceid: is missing"),
         ({"time": None}, "time: is missing"),
@@ -154,9 +157,11 @@ def test_what_is_no_json_object_is_refused(value: bytes, problem: str) -> None:
     ],
 )
 def test_what_breaks_a_rule_of_cloudevents_is_refused(attributes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(InvalidEvent, match=f"^{sentence}") as refusal:
-        admit(json.dumps(changed(**attributes)).encode())
-    assert refusal.value.field in sentence
+    members = changed(**attributes)
+    for value in (json.dumps(members), json.dumps(members, separators=(",", ":"), ensure_ascii=False)):
+        with pytest.raises(InvalidEvent, match=f"^{sentence}") as refusal:
+            admit(value.encode())
+        assert refusal.value.field in sentence
 
 
 @pytest.mark.parametrize(
