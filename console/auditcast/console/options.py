@@ -54,7 +54,7 @@ def rules() -> Rules:
     """What the operator set in the environment; raises `Misconfigured`."""
     settings = read(Destinations, os.environ)
     return Rules(
-        sealer=Sealer(settings.sealing_keys),
+        sealer=Sealer([key.reveal() for key in settings.sealing_keys]),
         allowed=networks(settings.allowed_networks),
         base_url=settings.base_url,
         type_prefix=settings.type_prefix,

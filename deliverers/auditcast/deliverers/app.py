@@ -79,7 +79,9 @@ class _Deliverer:
         guard = Guard(allowed, limits.connect / 2)
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
         self._view = View(settings.connection, topics.destinations, self._changed, self._failed)
-        self._destinations = Destinations(self._view.get, Sealer(settings.sealing_keys), allowed)
+        self._destinations = Destinations(
+            self._view.get, Sealer([key.reveal() for key in settings.sealing_keys]), allowed
+        )
         courier = Courier(
             self._destinations,
             self._connections,

@@ -1,14 +1,11 @@
 """What topics must be like, what they are like, and the difference in sentences. No I/O."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from msgspec import Struct
 
 from auditcast.kafka.names import Topics
-
-Timestamps = Literal["broker", "producer"]
-"""Whose clock stamps events. `producer` is for brokers that ignore `LogAppendTime`: there it is not insisted on."""
+from auditcast.kafka.settings import Timestamps
 
 DAY_MS = 86_400_000
 MAX_RECORD_BYTES = 2_000_000

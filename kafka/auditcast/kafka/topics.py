@@ -6,10 +6,10 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message, Topi
 from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 
 from auditcast.kafka import clients
-from auditcast.kafka.differences import Difference, Found, Timestamps, differences, specs, wrong_time
+from auditcast.kafka.differences import Difference, Found, differences, specs, wrong_time
 from auditcast.kafka.errors import BrokerUnavailable, WrongTopics
 from auditcast.kafka.names import Topics
-from auditcast.kafka.settings import Connection
+from auditcast.kafka.settings import Connection, Timestamps
 
 DEFAULT_PARTITIONS = 12
 """As many processors can share the work; the number is fixed once the topics are made."""

@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
     app = _faust(connection, topics, folder)
     worker = Worker(
         connection,
-        Sealer(settings.sealing_keys),
+        Sealer([key.reveal() for key in settings.sealing_keys]),
         count_partitions(connection),
         _FaustGroup(app, topics.events),
         end,
@@ -199,5 +199,5 @@ async def _stop(app: faust.App, worker: Worker) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_SECONDS):
             if app.started:
-                await app.consumer.commit()
+                await worker.commit()
             await app.stop()

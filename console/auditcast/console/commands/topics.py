@@ -3,24 +3,21 @@
 import json
 import os
 import sys
-from typing import Annotated
 
 import click
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from auditcast.kafka import topics
-from auditcast.kafka.differences import Difference, Timestamps
-from auditcast.kafka.settings import Connection, read
+from auditcast.kafka.differences import Difference
+from auditcast.kafka.settings import Connection, Timestamps, read
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """What the topics' commands need to know."""
 
     connection: Connection
-    timestamps: Annotated[
-        Timestamps, Meta(description="Whose clock stamps events; 'producer' only for brokers without LogAppendTime")
-    ] = "broker"
+    timestamps: Timestamps = "broker"
 
 
 @click.group()
