@@ -116,7 +116,7 @@ class Worker:
         """Step through up to `size` records; whether there were any."""
         log = self.broker.logs[self.partition][self.owned.next : self.owned.next + size]
         for record in log:
-            self.owned.step(record, self.writer)
+            self.owned.apply(self.owned.core.step(record) or (), self.writer)
         if log:
             self.owned.checkpoint(log[-1].offset + 1, self.writer)
         return bool(log)

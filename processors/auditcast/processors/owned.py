@@ -2,14 +2,15 @@
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import read_compacted
 from auditcast.processors import state
+from auditcast.processors.effects import Effect
 from auditcast.processors.holds import Holds
-from auditcast.processors.partition import LogRecord, Partition, Place
+from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer
 from auditcast.schemas.records import Revision
@@ -42,19 +43,14 @@ class Owned:
         self._offered[revision.destination] = revision.order
         return True
 
-    def step(self, record: LogRecord, writer: Writer) -> bool:
-        """Step through one record; whether it had effects."""
-        effects = self.core.step(record)
-        if not effects:
-            return False
+    def apply(self, effects: Iterable[Effect], writer: Writer) -> None:
+        """Begin to make durable what a step asks for."""
         for effect in effects:
             writer.apply(effect, self.core.place.partition, self.holds)
-        return True
 
     def checkpoint(self, next_offset: int, writer: Writer) -> None:
         """Everything before `next_offset` was stepped through; only such places are committed."""
-        for effect in self.core.checkpoint():
-            writer.apply(effect, self.core.place.partition, self.holds)
+        self.apply(self.core.checkpoint(), writer)
         self.next = next_offset
         self._checkpoints.append(next_offset)
 

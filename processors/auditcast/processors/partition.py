@@ -15,7 +15,7 @@ from auditcast.processors.effects import Bury, Effect, Move, PutState
 from auditcast.processors.roster import Roster
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import Windows
-from auditcast.schemas.admission import admit
+from auditcast.schemas.admission import admit, minimal
 from auditcast.schemas.avro_events import to_cloudevent
 from auditcast.schemas.errors import EventTooLarge, Refused, Undecodable
 from auditcast.schemas.events import MAX_EVENT_BYTES, decode_route, encode
@@ -108,7 +108,9 @@ class Partition:
         plain = moves.is_plain(headers)
         if plain and record.key not in self.roster.keys and not self._wanted(value):
             return None
-        event, raw = admit(value, headers)
+        event, raw = minimal(value) if plain else None, value
+        if event is None:
+            event, raw = admit(value, headers)
         streams = self.roster.by_workspace.get(event.workspaceid)
         if streams is None or not plain:
             elsewhere = self._settle(record, event.workspaceid)

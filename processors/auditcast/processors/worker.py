@@ -128,12 +128,15 @@ class Worker:
             await self._step(owned, records)
 
     async def _step(self, owned: Owned, records: Sequence[LogRecord]) -> None:
-        writer = self.writer
+        writer, step = self.writer, owned.core.step
         for record in records:
-            if owned.step(record, writer) and writer.is_full:
-                await writer.room()
-                if owned.revoked:
-                    return
+            effects = step(record)
+            if effects:
+                owned.apply(effects, writer)
+                if writer.is_full:
+                    await writer.room()
+                    if owned.revoked:
+                        return
         owned.checkpoint(records[-1].offset + 1, writer)
         await writer.room()
 

@@ -27,29 +27,37 @@ def admit(value: bytes, headers: Headers | None = None) -> tuple[CloudEvent, byt
         raise EventTooLarge(len(value), MAX_EVENT_BYTES)
     if headers and binary_mode.is_binary(headers):
         return normal_form(binary_mode.members(value, headers))
-    try:
-        event = decode(value)
-        if encode(event) == value and _sound(event, value):
-            return event, value
-    except (ValueError, RecursionError, InvalidEvent):
-        pass  # the strict way will say what is wrong
+    event = minimal(value)
+    if event is not None:
+        return event, value
     members = strict_json.parse(value)
     if not isinstance(members, dict):
         raise Undecodable("an event is a JSON object, one a record: send CloudEvents in structured or binary mode")
     return normal_form(members)
 
 
-def _sound(event: CloudEvent, value: bytes) -> bool:
-    """What the minimal form must keep to and the types do not hold; False, or an error, sends it the strict way."""
-    ms_of(event.time)
+def minimal(value: bytes) -> CloudEvent | None:
+    """The event in a record of structured mode, if `value` is in the minimal form and so may be joined as it is.
+
+    This is done for every event, so it is one function. None stands for anything else, which `admit` looks at.
+    """
+    try:
+        event = decode(value)
+        if encode(event) != value:
+            return None
+        ms_of(event.time)
+    except (ValueError, RecursionError, InvalidEvent):
+        return None
     data = event.data
-    metadata = data.metadata
-    return (
-        (event.subject is not UNSET or data.target is None)
+    if (
+        (event.subject is UNSET and data.target is not None)
         # In a plain value no attribute can hold what CloudEvents forbids; most events are of this kind.
-        and ((value.isascii() and _BACKSLASH not in value and _DELETE not in value) or _permits(event))
-        and (not metadata or strict_json.within_limits(metadata, _METADATA_DEPTH))
-    )
+        or ((not value.isascii() or _BACKSLASH in value or _DELETE in value) and not _permits(event))
+        or (data.metadata and not strict_json.within_limits(data.metadata, _METADATA_DEPTH))
+        or len(value) > MAX_EVENT_BYTES
+    ):
+        return None
+    return event
 
 
 def _permits(event: CloudEvent) -> bool:

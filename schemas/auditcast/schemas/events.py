@@ -16,9 +16,10 @@ MAX_DEPTH = 32
 
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
+Description = Annotated[str, Meta(max_length=16_384)]
 
 
-class Actor(Struct, frozen=True, kw_only=True):
+class Actor(Struct, frozen=True, kw_only=True, gc=False):
     """Who did it."""
 
     id: Id
@@ -27,14 +28,14 @@ class Actor(Struct, frozen=True, kw_only=True):
     name: Text | UnsetType = UNSET
 
 
-class Action(Struct, frozen=True, kw_only=True):
+class Action(Struct, frozen=True, kw_only=True, gc=False):
     """What was done; see catalogue.py."""
 
     category: Id
     action: Id
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True, gc=False):
     """What it was done to."""
 
     type: Id
@@ -42,26 +43,26 @@ class Target(Struct, frozen=True, kw_only=True):
     name: Text | UnsetType = UNSET
 
 
-class Client(Struct, frozen=True, kw_only=True):
+class Client(Struct, frozen=True, kw_only=True, gc=False):
     """Where it was done from."""
 
     ip: Annotated[str, Meta(min_length=2, max_length=64)] | UnsetType = UNSET
     user_agent: Annotated[str, Meta(min_length=1, max_length=4096)] | UnsetType = UNSET
 
 
-class Data(Struct, frozen=True, kw_only=True):
+class Data(Struct, frozen=True, kw_only=True, gc=False):
     """The `data` of an audit event."""
 
     actor: Actor
     action: Action
     target: Target | None
-    description: Annotated[str, Meta(max_length=16_384)] | None
+    description: Description | None
     metadata: dict[str, Any]
     outcome: Literal["success", "failure"]
     client: Client | UnsetType = UNSET
 
 
-class CloudEvent(Struct, frozen=True, kw_only=True):
+class CloudEvent(Struct, frozen=True, kw_only=True, gc=False):
     """One audit event. `time` is ISO 8601 in UTC with milliseconds and `Z`; `subject` is the target's id."""
 
     specversion: Literal["1.0"]
@@ -76,7 +77,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     organizationid: Id | UnsetType = UNSET
 
 
-class Route(Struct, frozen=True):
+class Route(Struct, frozen=True, gc=False):
     """The part of an event that decides where it goes."""
 
     workspaceid: Id
