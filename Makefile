@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+PACKAGES := producers processors deliverers console schemas kafka
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench chaos kafka requirements
@@ -31,7 +32,7 @@ test: $(READY) ## all tests; AUDITCAST_TEST_BROKER=apache|docker|HOST:PORT for a
 check: $(READY) ## lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p auditcast
+	$(BIN)/mypy $(PACKAGES:%=-p auditcast.%)
 	$(BIN)/lint-imports
 
 bench: $(READY) ## what the stages cost, beside the bare parts they are made of

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
-from confluent_kafka.admin._metadata import ClusterMetadata
+from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 
 from auditcast.kafka.differences import MAX_DEAD_LETTER_BYTES
 from auditcast.kafka.errors import BrokerUnavailable, WrongTopics

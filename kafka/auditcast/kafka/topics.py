@@ -3,7 +3,7 @@
 import time
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message, TopicPartition
-from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType, TopicMetadata
 
 from auditcast.kafka import clients
 from auditcast.kafka.differences import Difference, Found, differences, specs, wrong_time
@@ -111,9 +111,9 @@ def _await_visible(admin: clients.Admin, names: list[str]) -> None:
     raise BrokerUnavailable(f"the new topics did not show within {VISIBLE_S:.0f} s: run 'auditcast topics check'")
 
 
-def _led(topic: object) -> bool:
-    found = topic.partitions  # type: ignore[attr-defined]
-    return bool(found) and all(partition.leader >= 0 for partition in found.values())
+def _led(topic: TopicMetadata) -> bool:
+    found = topic.partitions.values()
+    return bool(found) and all(partition.leader >= 0 for partition in found)
 
 
 def _stamped_by_broker(connection: Connection, topic: str) -> bool:

@@ -60,8 +60,7 @@ def _fetch(pom: Path, folder: Path) -> None:
 
 
 def _version(pom: Path) -> str:
-    # The file is our own, not input from elsewhere.
-    version = ElementTree.parse(pom).findtext("{http://maven.apache.org/POM/4.0.0}version")  # noqa: S314
+    version = ElementTree.parse(pom).findtext("{http://maven.apache.org/POM/4.0.0}version")  # noqa: S314  (our own file)
     if version is None:
         raise LocalBrokerFailed(f"{pom} names no version of Apache Kafka")
     return version
