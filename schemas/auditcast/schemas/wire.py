@@ -1,12 +1,14 @@
 """The pipeline's own records as bytes: Avro's single-object encoding, the schema named by its fingerprint.
 
-`avro/NAME.avsc` is what is written today; `avro/past/` keeps every earlier schema, so that yesterday's bytes are read.
+`avro/NAME.avsc` is what is written today; `avro/past/` keeps every earlier schema, so that yesterday's bytes are read
+(docs/evolution.md).
 """
 
 import io
 import json
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 import fastavro
@@ -104,22 +106,22 @@ def _span(raw: bytes, at: int) -> tuple[int, int]:
     return start, start + size
 
 
-def _codecs() -> Iterator[Codec]:
-    """Every known schema, today's of a type before its past ones."""
-    folder = files("auditcast.schemas") / "avro"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+def codecs(folder: Traversable) -> Iterator[Codec]:
+    """Every schema in `folder`, today's of a type before the others that bytes of it may have been written with."""
+    others = sorted((folder / "past").iterdir(), key=lambda file: file.name)
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".avsc"):
-            today = json.loads(file.read_text())
+            today = json.loads(file.read_text(encoding="utf-8"))
             kind = getattr(records, today["name"])
             yield Codec(kind, today, today)
-            for past in sorted((folder / "past").iterdir(), key=lambda entry: entry.name):
-                if past.name.startswith(f"{today['name']}-"):
-                    yield Codec(kind, json.loads(past.read_text()), today)
+            for other in others:
+                if other.name.startswith(f"{today['name']}-") and other.name.endswith(".avsc"):
+                    yield Codec(kind, json.loads(other.read_text(encoding="utf-8")), today)
 
 
 _BY_HEADER: dict[bytes, Codec] = {}
 _BY_TYPE: dict[type, Codec] = {}
-for _codec in _codecs():
+for _codec in codecs(files("auditcast.schemas") / "avro"):
     _BY_HEADER.setdefault(_codec.header, _codec)
     _BY_TYPE.setdefault(_codec.kind, _codec)
 
