@@ -3,6 +3,8 @@
 import time
 from typing import Self
 
+from msgspec.structs import replace
+
 from auditcast.kafka import clients
 from auditcast.kafka.errors import BrokerUnavailable
 from auditcast.kafka.settings import Connection
@@ -47,7 +49,8 @@ class Broker:
     def _await_answer(self, address: str, nodes: int = 1) -> None:
         """Return once the broker at `address` answers and knows of `nodes` brokers."""
         # A client that once failed waits before it tries again; a short wait, since the broker is being started.
-        admin = clients.Admin(Connection(bootstrap_servers=address), reconnect_backoff_max_ms=200)
+        connection = replace(self.connection(), bootstrap_servers=address)
+        admin = clients.Admin(connection, reconnect_backoff_max_ms=200)
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             self.check()

@@ -55,8 +55,10 @@ class Child:
         """Raise `LocalBrokerFailed` if it has ended by itself, with the end of its output."""
         code = self._process.poll() if self._process else None
         if code is not None:
-            lines = self._log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-            raise LocalBrokerFailed("\n".join([f"{self.name} ended with code {code}:", *lines]))
+            lines = self._log.read_text(errors="replace").splitlines()
+            # The reasons, not Java's way to them.
+            telling = [line for line in lines if not line.startswith("\t")]
+            raise LocalBrokerFailed("\n".join([f"{self.name} ended with code {code}:", *telling[-TAIL_LINES:]]))
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
