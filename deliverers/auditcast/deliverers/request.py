@@ -17,7 +17,6 @@ def headers(  # noqa: PLR0913  (a request is made of exactly these)
         *custom,
         ("Content-Type", content_type),
         ("User-Agent", agent),
-        ("Accept", "*/*"),
         # Answers are kept as they come, never unpacked.
         ("Accept-Encoding", "identity"),
         ("X-Webhook-Id", batch.destination),

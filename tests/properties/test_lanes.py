@@ -1,0 +1,78 @@
+"""Lanes keep each destination's order, one parcel in flight, and count every byte."""
+
+from collections import defaultdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.parcels import Claim, Parcel
+from tests.unit.deliverers.parcels import batch, parcel
+
+SIZE = parcel(batch()).size
+BUDGET = 12 * SIZE
+LANE = 4 * SIZE
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from("abc"), st.booleans()),
+        st.tuples(st.just("work"), st.sampled_from("abc"), st.none()),
+        st.tuples(st.just("revoke"), st.integers(0, 1), st.none()),
+    ),
+    max_size=80,
+)
+
+
+@given(moves)
+def test_lanes_against_plain_lists(moves: list[tuple[str, object, bool | None]]) -> None:
+    lanes = Lanes(budget=BUDGET, lane_bytes=LANE)
+    waiting: dict[str, list[Parcel]] = defaultdict(list)
+    flying: dict[str, Parcel] = {}
+    # One destination's batches lie in one partition.
+    claims = {name: Claim("t", partition) for name, partition in zip("abc", (0, 0, 1), strict=True)}
+    for number, (move, what, test) in enumerate(moves):
+        if move == "add":
+            name = str(what)
+            made = parcel(batch(name, number + 1, test=bool(test)), number, claims[name])
+            new = lanes.add(made)
+            assert new == (name not in flying)
+            waiting[name].append(made)
+            if new:
+                flying[name] = _next(lanes, waiting, name)
+        elif move == "work" and what in flying:
+            name = str(what)
+            lanes.landed(name)
+            del flying[name]
+            if waiting[name]:
+                flying[name] = _next(lanes, waiting, name)
+            else:
+                assert lanes.take(name) is None
+        elif move == "revoke":
+            gone = {claim for claim in claims.values() if claim.partition == what}
+            lanes.withdraw(gone)
+            for queue in waiting.values():
+                queue[:] = [each for each in queue if each.claim not in gone]
+            assert lanes.flying(gone) == any(each.claim in gone for each in flying.values())
+            claims = {name: Claim("t", c.partition) if c in gone else c for name, c in claims.items()}
+        held = [*flying.values(), *(each for queue in waiting.values() for each in queue)]
+        assert lanes.bytes == SIZE * len(held)
+        assert len(lanes) == len(flying)
+        for name in flying:
+            size = SIZE * (1 + len(waiting[name]))
+            if size > LANE:
+                assert claims[name] in lanes.held()
+            if lanes.bytes > BUDGET:
+                assert lanes.overflowing
+        if not held:
+            assert lanes.held() == frozenset()
+            assert not lanes.overflowing
+
+
+def _next(lanes: Lanes, waiting: dict[str, list[Parcel]], name: str) -> Parcel:
+    """Take the next parcel: the first test, else the first batch."""
+    taken = lanes.take(name)
+    assert taken is not None
+    tests = [each for each in waiting[name] if each.batch is not None and each.batch.is_test]
+    assert taken is (tests or waiting[name])[0]
+    waiting[name].remove(taken)
+    return taken

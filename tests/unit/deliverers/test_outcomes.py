@@ -1,0 +1,70 @@
+"""Every exception that the HTTP libraries can raise has a name here, and every answer one verdict."""
+
+import inspect
+from types import ModuleType
+
+import aiohttp
+import httpx
+import pytest
+from aiohttp import http_exceptions
+
+from auditcast.deliverers.outcomes import Failed, Reason, detail_of, judge, reason_of
+from auditcast.schemas.formats import FORMATS
+
+KIND = FORMATS["cloudevents/1"]
+NOT_OF_REQUESTS = {
+    aiohttp.WebSocketError,
+    aiohttp.WSMessageTypeError,  # a misuse of websockets
+    aiohttp.EofStream,  # aiohttp's own signal, which it catches itself
+    httpx.StreamError,  # and of streams: a fault of our own
+    httpx.CookieConflict,
+}
+
+
+def _exceptions(module: ModuleType) -> set[type[Exception]]:
+    found = {kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, Exception)}
+    return {kind for kind in found if not issubclass(kind, (*NOT_OF_REQUESTS, Warning))}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    sorted(
+        set().union(*map(_exceptions, (aiohttp, aiohttp.client_exceptions, http_exceptions, httpx))),
+        key=lambda kind: f"{kind.__module__}.{kind.__name__}",
+    ),
+    ids=lambda kind: kind.__name__,
+)
+def test_every_exception_of_the_libraries_has_a_name(kind: type[Exception]) -> None:
+    assert isinstance(reason_of(kind.__new__(kind)), Reason)
+
+
+@pytest.mark.parametrize("fault", [TypeError(), KeyError(), RuntimeError(), AssertionError(), httpx.StreamClosed()])
+def test_a_fault_of_our_own_has_none(fault: Exception) -> None:
+    assert reason_of(fault) is None
+
+
+def test_the_cause_tells_apart_what_httpx_folds_together() -> None:
+    for cause, reason in (
+        (aiohttp.ServerDisconnectedError(), Reason.CONNECTION_CLOSED),
+        (aiohttp.ClientOSError(104, "reset by peer"), Reason.CONNECTION_LOST),
+    ):
+        folded = httpx.ConnectTimeout("")
+        folded.__cause__ = cause
+        assert reason_of(folded) is reason
+
+
+def test_details_never_repeat_an_errors_own_text() -> None:
+    error = httpx.ConnectTimeout("Cannot write to https://siem.example.com/?token=hush")
+    error.__cause__ = aiohttp.ClientOSError(104, "https://siem.example.com/?token=hush")
+    assert detail_of(error) == "Connection reset by peer"
+    assert detail_of(Failed(Reason.WRITE_TIMEOUT, "too slow")) == "too slow"
+    assert detail_of(httpx.ReadError("https://siem.example.com/?token=hush")) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(200, None), (204, None), (301, "redirected"), (308, "redirected"), (304, "redirected")]
+    + [(status, f"status-{status}") for status in (101, 400, 401, 408, 410, 413, 429, 500, 503, 999)],
+)
+def test_only_what_the_format_accepts_is_a_success(status: int, verdict: str | None) -> None:
+    assert judge(KIND, status, b"") == verdict
