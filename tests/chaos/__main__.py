@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 import msgspec
-from tests.chaos.report import text
-from tests.chaos.run import Options, run
 
 from auditcast.schemas.errors import AuditcastError
+from tests.chaos.report import text
+from tests.chaos.run import Options, run
 
 
 @click.command()

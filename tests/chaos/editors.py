@@ -5,11 +5,10 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from tests.chaos.picking import chosen
-
 from auditcast.console.demo.customers import Customers
 from auditcast.console.demo.simulator import Scope, Workspace
 from auditcast.console.revisions import Choices
+from tests.chaos.picking import chosen
 
 WINDOWS = ((100, 2), (100, 5), (50, 3), (20, 1))
 """Events and seconds."""

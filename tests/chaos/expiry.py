@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.chaos.emitters import Strangers
 
 from auditcast.console.demo.stage import Stage
+from tests.chaos.emitters import Strangers
 
 SETTLE_S = 8.0
 """Longer than any window plus a commit: so that no move and no revision is still on its way."""

@@ -5,14 +5,13 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+from auditcast.console.demo.stage import Stage
+from auditcast.console.demo.workers import State, Worker
+from auditcast.kafka.local import ApacheBroker
 from tests.chaos import plan
 from tests.chaos.editors import Editors
 from tests.chaos.expiry import Expiry
 from tests.chaos.picking import chosen
-
-from auditcast.console.demo.stage import Stage
-from auditcast.console.demo.workers import State, Worker
-from auditcast.kafka.local import ApacheBroker
 
 ENDS_WITHIN_S = 10.0
 """What a worker promises after SIGTERM."""

@@ -8,12 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
-from tests.chaos.editors import Editors
-from tests.chaos.emitters import Composed, Strangers, Transactions, at_rate
-from tests.chaos.expiry import Expiry
-from tests.chaos.nemesis import Nemesis
-from tests.chaos.plan import DELIVERER, PROCESSOR, plan
-from tests.chaos.report import Report, judge
 
 from auditcast.console.demo.customers import Customers
 from auditcast.console.demo.simulator import Platform, workspaces
@@ -25,6 +19,12 @@ from auditcast.kafka.local import ApacheBroker
 from auditcast.producers import AuditLog
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.catalogue import Catalogue
+from tests.chaos.editors import Editors
+from tests.chaos.emitters import Composed, Strangers, Transactions, at_rate
+from tests.chaos.expiry import Expiry
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.plan import DELIVERER, PROCESSOR, plan
+from tests.chaos.report import Report, judge
 
 PARTITIONS = 4
 WANTED = {PROCESSOR: 3, DELIVERER: 2}

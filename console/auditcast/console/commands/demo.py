@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -58,13 +58,18 @@ def command(  # noqa: PLR0913  (click's options)
                 outcome = await Show(options, stage, customers, view, feed).run(scopes(places))
             return outcome, view
 
-    with Broker(broker) if broker else EmbeddedBroker() as running, _folder() as folder:
+    with _running(broker) as running, _folder() as folder:
         connection = running.connection(f"demo-{secrets.token_hex(4)}")
         with topics_of_our_own(connection), Registry(connection) as registry:
             stage = Stage(connection, folder, broker_time=running.broker_time)
             outcome, view = asyncio.run(show(stage, Customers(stage, registry)))
     console.print(summary(outcome, view.names, seed), soft_wrap=not console.is_terminal)
     sys.exit(1 if outcome.problems else 0)
+
+
+def _running(address: str | None) -> AbstractContextManager[Broker]:
+    """The broker at `address`, which is not waited for, or one of our own."""
+    return EmbeddedBroker() if address is None else nullcontext(Broker(address))
 
 
 @contextmanager

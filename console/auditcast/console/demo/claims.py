@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import Struct
 
+from auditcast.schemas.admission import admit
 from auditcast.schemas.errors import Refused
-from auditcast.schemas.events import MAX_EVENT_BYTES, decode, encode
 from auditcast.schemas.records import AuditEvent, Control, Revision
 from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.wire import MARKER, decode_as
@@ -23,15 +22,14 @@ class Claim(Struct, frozen=True):
 
 def claim_of(value: bytes, headers: Sequence[tuple[str, bytes]]) -> Claim | None:
     """The event in a record, in any of the forms that the topic takes; None if it is no event at all."""
-    if len(value) > MAX_EVENT_BYTES:
-        return None
     if value[:2] == MARKER:
         return _avro(value)
-    attributes = {name: text.decode() for name, text in headers if name.startswith("ce_")}
-    if "ce_specversion" in attributes:
-        binary = (attributes.get("ce_id"), attributes.get("ce_workspaceid"), attributes.get("ce_organizationid"))
-        return Claim(binary[0], binary[1], binary[2]) if binary[0] and binary[1] else None
-    return _json(value)
+    try:
+        event, raw = admit(value, headers)
+    except Refused:
+        return None
+    organization = event.organizationid if isinstance(event.organizationid, str) else None
+    return Claim(event.id, event.workspaceid, organization, value if raw == value else None)
 
 
 def revision_in(value: bytes, partition: int, sealer: Sealer) -> Revision | None:
@@ -68,12 +66,3 @@ def _avro(value: bytes) -> Claim | None:
     except Refused:
         return None
     return Claim(event.id, event.workspace, event.organization)
-
-
-def _json(value: bytes) -> Claim | None:
-    try:
-        event = decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    organization = event.organizationid if isinstance(event.organizationid, str) else None
-    return Claim(event.id, event.workspaceid, organization, value if encode(event) == value else None)

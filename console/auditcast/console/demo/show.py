@@ -27,7 +27,7 @@ STUCK_AFTER_S = 30.0
 """How long nothing may arrive at the end before the rest counts as missing; longer than a window and a rebalance."""
 
 SHOW_EVERY_S = 0.25
-KILL_EVERY_S = (3.0, 7.0)
+KILL_EVERY_S = (4.0, 8.0)
 RESTART_AFTER_S = 1.5
 
 
@@ -67,6 +67,7 @@ class Show:
         self._rng = random.Random(options.seed)  # noqa: S311  (who is killed is no secret)
         self._interrupted = asyncio.Event()
         self._emitted = 0
+        self._emitting = False
         self._not_durable: list[str] = []
         self._kills = 0
         self._began = time.monotonic()
@@ -99,7 +100,9 @@ class Show:
         if not ready:
             raise DemoFailed(f"the destinations did not come in force within {IN_FORCE_WITHIN_S:.0f} s: see the logs")
         self._view.say("all destinations are in force: events begin")
+        self._emitting = True
         await self._emit()
+        self._emitting = False
         self._view.say("no more events: waiting for the last windows")
         await self._settle()
 
@@ -152,7 +155,7 @@ class Show:
     async def _kill(self) -> None:
         while True:
             await asyncio.sleep(self._rng.uniform(*KILL_EVERY_S))
-            if not self._emitted:
+            if not self._emitting:
                 continue
             victim = self._rng.choice([one for one in self._stage.workers.all if one.state is State.RUNNING])
             self._view.say(f"kill -9 {victim.name} ({victim.pid})")

@@ -108,8 +108,8 @@ def headline(now: Totals) -> Text:
     return Text.assemble(
         f"{now.seconds:4.0f} s  emitted ",
         (f"{now.emitted:,}", "bold"),
-        f" ({now.rate:,.0f}/s)  to deliver {now.expected:,}: in windows {now.in_windows:,}, in batches {now.in_batches:,},"
-        " delivered ",
+        f" ({now.rate:,.0f}/s)  to deliver {now.expected:,}: in windows {now.in_windows:,},"
+        f" in batches {now.in_batches:,}, delivered ",
         (f"{now.delivered:,}", "bold"),
         ", missing ",
         (str(now.missing), "bold red" if now.missing else "bold green"),
