@@ -47,7 +47,7 @@ async def run(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, end)
     folder = tempfile.mkdtemp(prefix="auditcast-")
-    app = _faust(connection, topics, folder)
+    app = faust_app(connection, topics, folder)
     worker = Worker(
         connection,
         Sealer([key.reveal() for key in settings.sealing_keys]),
@@ -68,8 +68,11 @@ async def run(settings: Settings) -> None:
     tasks = [_guarded(job, end) for job in jobs]
     try:
         view.start()
-        await app.start()
-        log.info("processor.started group=%s partitions=%d", topics.processor_group, worker.partitions)
+        starting = asyncio.ensure_future(app.start())
+        await asyncio.wait([starting, ended], return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            starting.result()
+            log.info("processor.started group=%s partitions=%d", topics.processor_group, worker.partitions)
         await ended
     finally:
         await _stop(app, worker)
@@ -93,11 +96,13 @@ class _FaustGroup:
 
     async def commit(self, offsets: dict[int, int]) -> bool:
         by_tp = {TP(self._topic, partition): offset for partition, offset in offsets.items()}
-        committed: bool = await self._app.consumer._commit(by_tp)  # noqa: SLF001  (the public one counts acks)
+        consumer: Any = self._app.consumer
+        committed: bool = await consumer._commit(by_tp)
         return committed
 
 
-def _faust(connection: Connection, topics: Topics, folder: str) -> faust.App:
+def faust_app(connection: Connection, topics: Topics, folder: str) -> faust.App:
+    """Faust as the processor needs it; `folder` is where it may keep files, of which it makes none."""
     session = connection.session_timeout_ms / 1000
     return faust.App(
         topics.processor_group,
@@ -142,7 +147,7 @@ def _credentials(connection: Connection) -> Any:
 def _connect(app: faust.App, topics: Topics, worker: Worker, end: Any) -> None:
     """Have Faust call the worker."""
 
-    async def consume(stream: faust.StreamT[Any]) -> None:
+    async def consume(stream: Any) -> None:
         try:
             async for event in stream.noack().events():
                 await worker.chunk(event.message.partition, event.value)
@@ -160,8 +165,10 @@ def _connect(app: faust.App, topics: Topics, worker: Worker, end: Any) -> None:
     async def revoked(_: Any, revoked: set[TP], **__: Any) -> None:
         worker.revoked(tp.partition for tp in revoked if tp.topic == topics.events)
 
-    app.on_partitions_assigned.connect(assigned)
-    app.on_partitions_revoked.connect(revoked)
+    # Faust's own types have no name for a handler with the arguments that it passes.
+    signals: Any = app
+    signals.on_partitions_assigned.connect(assigned)
+    signals.on_partitions_revoked.connect(revoked)
 
 
 def _revised(worker: Worker, value: bytes | None) -> None:
@@ -170,7 +177,7 @@ def _revised(worker: Worker, value: bytes | None) -> None:
     try:
         worker.revised(decode_as(Revision, value))
     except Undecodable as error:
-        log.error("revision.unreadable detail=%s", error)
+        log.error("revision.unreadable detail=%s", error)  # noqa: TRY400  (the sentence says it all)
 
 
 def _guarded(job: Coroutine[Any, Any, None], end: Any) -> asyncio.Task[None]:
@@ -187,7 +194,7 @@ def _guarded(job: Coroutine[Any, Any, None], end: Any) -> asyncio.Task[None]:
 
 async def _crash_of(app: faust.App) -> None:
     """Raise what crashed Faust."""
-    await app._crashed.wait()  # noqa: SLF001  (mode has no public way to wait for it)
+    await app._crashed.wait()
     raise app.crash_reason or RuntimeError("the stream processor crashed")
 
 

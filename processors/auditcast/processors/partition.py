@@ -5,7 +5,7 @@ allowed as a commit, with the state that was durable, and asks for the same batc
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import UNSET, Struct
 
@@ -25,6 +25,15 @@ from auditcast.schemas.wire import MARKER, decode
 
 HOMES_REMEMBERED = 100_000
 """Workspaces whose partition is remembered; computing one takes some microseconds."""
+
+MOST_HEADERS = 64 * 1024
+"""Bytes of headers that an event may have and still be moved."""
+
+MOST_BURIED = 1_800_000
+"""Bytes of a record that are kept whole in a dead letter; the topic takes 2 MB."""
+
+BEGINNING = 64 * 1024
+"""Bytes that are kept of a larger one."""
 
 
 class LogRecord(Protocol):
@@ -183,13 +192,10 @@ class Partition:
     # The pipeline's own records
 
     def _record(self, record: LogRecord, value: bytes) -> list[Effect] | None:
-        match decode(value):
-            case Control() as control:
-                return self._control(control, record)
-            case AuditEvent() as event:
-                return self._avro_event(event, record)
-            case other:
-                raise Undecodable(f"a {type(other).__name__} does not belong into this topic: find out who wrote it")
+        found = decode(value, (AuditEvent, Control))
+        if isinstance(found, Control):
+            return self._control(found, record)
+        return self._avro_event(cast(AuditEvent, found), record)
 
     def _control(self, control: Control, record: LogRecord) -> list[Effect] | None:
         revision = controls.revision_in(control, self._sealer)
@@ -226,6 +232,9 @@ class Partition:
 
     def _move(self, record: LogRecord, workspace: str, home: int) -> Move:
         value = record.value or b""
+        size = sum(len(name) + len(content or b"") for name, content in record.headers)
+        if size > MOST_HEADERS:
+            raise EventTooLarge(size + len(value), MOST_HEADERS + MAX_EVENT_BYTES)
         origin = moves.Origin(self.place.partition, record.offset)
         headers = [*record.headers, *moves.headers(origin, self._sealer, home, value)]
         return Move(home, workspace.encode(), value, headers, record.offset)
@@ -239,16 +248,23 @@ class Partition:
         return home
 
     def _bury(self, record: LogRecord, refusal: Refused, destination: str | None = None) -> Bury:
+        value, headers = record.value, [RecordHeader(name, value or b"") for name, value in record.headers]
+        detail = str(refusal)
+        size = len(record.key or b"") + len(value or b"") + sum(len(each.name) + len(each.value) for each in headers)
+        if size > MOST_BURIED:
+            # The broker counts a compressed batch, so a record of any size may lie in the log.
+            value, headers = (value or b"")[:BEGINNING], []
+            detail += f" (only its beginning is kept here, its {size} bytes are in the log at this offset)"
         letter = DeadLetter(
             topic=self.place.topic,
             partition=self.place.partition,
             offset=record.offset,
             at=record.timestamp,
             reason=refusal.reason,
-            detail=str(refusal),
-            key=record.key,
-            value=record.value,
-            headers=[RecordHeader(name, value or b"") for name, value in record.headers],
+            detail=detail,
+            key=(record.key or b"")[:BEGINNING] if record.key is not None else None,
+            value=value,
+            headers=headers,
             destination=destination,
         )
         key = f"{self.place.topic}/{self.place.partition}@{record.offset}"

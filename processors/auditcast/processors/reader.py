@@ -69,8 +69,8 @@ class LogReader:
                 continue
             error = message.error()
             if error is None:
-                return int(message.offset())
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (the client's name for it)
+                return message.offset()
+            if error.code() == KafkaError._PARTITION_EOF:
                 return None
             if not error.retriable():
                 raise clients.translated(error, self._connection)

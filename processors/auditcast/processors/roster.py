@@ -1,18 +1,12 @@
 """Which streams a partition has, under which revision, and whose events they collect."""
 
 from auditcast.processors import state
+from auditcast.processors.errors import MissingLink
 from auditcast.processors.stream import Stream
 from auditcast.schemas.chain import GENESIS, stream_name
 from auditcast.schemas.errors import Undecodable
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Link, Revision, RevisionInForce
-
-
-class MissingLink(Exception):  # noqa: N818  (named after what it tells; the worker ends with it)
-    """A stream is in force and its chain is lost: going on would start it anew, so the worker must end."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(f"stream {stream} is in force, but the links topic holds no link of it: restore that topic")
 
 
 class Roster:

@@ -24,7 +24,7 @@ class Chunk:
         self.value = records
 
 
-class ChunkScheduler(SchedulingStrategyT):  # type: ignore[misc]  # Faust's classes are untyped
+class ChunkScheduler(SchedulingStrategyT):
     """Faust's setting `ConsumerScheduler`."""
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Chunk]]:

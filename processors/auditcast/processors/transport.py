@@ -13,22 +13,22 @@ FETCH_MAX_WAIT_MS = 200
 # a worker wakes up five times a second per broker, or when a quarter of a megabyte is there.
 
 
-class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust's classes are untyped
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_min_bytes = FETCH_MIN_BYTES  # noqa: SLF001  (no constructor argument reaches it)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  (the same)
+        consumer._fetch_min_bytes = FETCH_MIN_BYTES
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         # Events of a transaction that was aborted never happened.
-        consumer._isolation_level = "read_committed"  # noqa: SLF001  (the same)
+        consumer._isolation_level = "read_committed"
         return consumer
 
 
-class _Consumer(driver.Consumer):  # type: ignore[misc]  # Faust's classes are untyped
+class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _ConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
 
-class Transport(driver.Transport):  # type: ignore[misc]  # Faust's classes are untyped
+class Transport(driver.Transport):
     """What `auditcast://host:port` stands for."""
 
     Consumer = _Consumer

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-
+from auditcast.kafka.errors import BrokerUnavailable
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.processors import controls
+from auditcast.processors.errors import PartitionsChanged
 from auditcast.processors.owned import Owned, load, lost
 from auditcast.processors.partition import LogRecord, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer, producer
-from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer
 
@@ -31,10 +31,6 @@ TICK_SECONDS = 1.0
 
 TIDY_SECONDS = 60.0
 """How often state that no commit can need is dropped, and the number of partitions checked."""
-
-
-class PartitionsChanged(AuditcastError):
-    """The topic was given another number of partitions, and every key another home."""
 
 
 class Group(Protocol):
@@ -204,16 +200,22 @@ class Worker:
         """For ever: drop state that is not needed any more; raise `PartitionsChanged`."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
-            found = await asyncio.to_thread(count_partitions, self._connection)
-            if found != self.partitions:
-                raise PartitionsChanged(
-                    f"{self._topic} now has {found} partitions, not {self.partitions}: see 'auditcast topics check'"
-                )
-            for partition, owned in self._ready():
-                committed = await asyncio.to_thread(self._reader.committed, partition)
-                if committed is not None and not owned.revoked:
-                    for key in owned.core.droppable(committed):
-                        self.writer.drop(key, partition)
+            try:
+                await self._tidy()
+            except BrokerUnavailable as error:  # it can wait
+                log.warning("processor.untidy detail=%s", error)
+
+    async def _tidy(self) -> None:
+        found = await asyncio.to_thread(count_partitions, self._connection)
+        if found != self.partitions:
+            raise PartitionsChanged(
+                f"{self._topic} now has {found} partitions, not {self.partitions}: see 'auditcast topics check'"
+            )
+        for partition, owned in self._ready():
+            committed = await asyncio.to_thread(self._reader.committed, partition)
+            if committed is not None and not owned.revoked:
+                for key in owned.core.droppable(committed):
+                    self.writer.drop(key, partition)
 
     async def finish(self, seconds: float) -> None:
         """Make durable what was begun, at most `seconds`."""

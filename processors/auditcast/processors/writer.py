@@ -13,6 +13,7 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.processors import state
 from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutState
+from auditcast.processors.errors import LostWrite
 from auditcast.processors.holds import Holds
 from auditcast.schemas.wire import encode
 
@@ -23,10 +24,6 @@ MOST_IN_FLIGHT = 64 * 1024 * 1024
 
 POLL_SECONDS = 0.01
 """How often acknowledgements are collected while any are due."""
-
-
-class LostWrite(Exception):  # noqa: N818  (named after what it tells; the worker ends with it)
-    """The broker refused a write for good; the worker must end, and what it held back is done again elsewhere."""
 
 
 def producer(connection: Connection, failed: Callable[[BaseException], None]) -> Producer:

@@ -1,6 +1,7 @@
 """`auditcast processor`: events in, batches out."""
 
 import asyncio
+import logging
 import os
 
 import click
@@ -20,5 +21,7 @@ def command() -> None:
     """
     settings = read(Settings, os.environ)
     logs.setup()
+    for library in ("faust", "mode", "aiokafka"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     require(settings.connection, timestamps=settings.timestamps)
     asyncio.run(run(settings))

@@ -1,0 +1,29 @@
+"""Errors of the processor, named by the decision that they force.
+
+AuditcastError (schemas/errors.py)
+└── Crash                  going on would lose or falsify: end the process, non-zero; nothing is lost by that
+    ├── MissingLink        a stream is in force and its chain is lost
+    ├── LostWrite          the broker refused a write for good
+    └── PartitionsChanged  the events topic was given another number of partitions
+"""
+
+from auditcast.schemas.errors import AuditcastError
+
+
+class Crash(AuditcastError):
+    """The process must end; what it held back is done again by the next owner."""
+
+
+class MissingLink(Crash):
+    """A stream is in force and its chain is lost: going on would start it anew."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(f"stream {stream} is in force, but the links topic holds no link of it: restore that topic")
+
+
+class LostWrite(Crash):
+    """The broker refused a write for good."""
+
+
+class PartitionsChanged(Crash):
+    """The events topic was given another number of partitions, and every key another home."""

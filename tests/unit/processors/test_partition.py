@@ -1,0 +1,209 @@
+"""The rules of the core, one by one; that they hold whatever happens is tests/properties/test_processor.py."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+
+from auditcast.kafka.partitioner import partition_of
+from auditcast.processors import controls, moves, state
+from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutState
+from auditcast.processors.errors import MissingLink
+from auditcast.processors.partition import BEGINNING, Partition, Place
+from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce
+from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.wire import encode
+
+SEALER = Sealer([new_key()])
+PARTITIONS = 4
+HOME = partition_of("ws_1", PARTITIONS)
+T0 = 1_700_000_000_000
+
+
+@dataclass
+class Record:
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Log:
+    """A partition and the effects that its records have had."""
+
+    def __init__(self, partition: int = HOME) -> None:
+        self.core = Partition(Place("audit.events", partition, PARTITIONS), 0, state.State(), SEALER)
+        self.partition = partition
+        self.offset = -1
+        self.now = T0
+
+    def put(self, value: bytes | None, after: int = 0, **record: Any) -> list[Effect]:
+        """Append a record stamped `after` ms after the one before it."""
+        self.now += after
+        self.offset += 1
+        return self.core.step(Record(self.offset, self.now, record.get("key"), value, record.get("headers", ()))) or []
+
+    def obey(self, after: int = 0, **changes: Any) -> list[Effect]:
+        """Append a revision."""
+        return self.put(controls.control(revision(**changes), self.partition, SEALER), after)
+
+
+def revision(**changes: Any) -> Revision:
+    fields: dict[str, Any] = {"number": 1, "nonce": "a", "state": "active", "workspace": "ws_1"} | changes
+    return Revision(destination="dst_1", changed_at=0, epoch="e", **fields)
+
+
+def event(workspace: str = "ws_1", **more: Any) -> bytes:
+    with MemoryAuditLog() as log:
+        log.emit(workspace=workspace, category="lock", action="created", actor={"id": "usr_1", "type": "user"}, **more)
+        return log.values[0]
+
+
+def batches(effects: list[Effect]) -> list[Batch]:
+    return [effect.batch for effect in effects if isinstance(effect, PutBatch)]
+
+
+def letters(effects: list[Effect]) -> list[Bury]:
+    return [effect for effect in effects if isinstance(effect, Bury)]
+
+
+def test_a_window_closes_at_its_hundredth_event() -> None:
+    log = Log()
+    log.obey()
+    closed = [log.put(event()) for _ in range(100)]
+    assert not any(closed[:-1])
+    (batch,) = batches(closed[-1])
+    assert (batch.sequence, batch.first_event, batch.last_event, batch.opened) == (1, 1, 100, T0)
+    assert [one["sequence"] for one in msgspec.json.decode(batch.body)] == [f"{n:020}" for n in range(1, 101)]
+
+
+@pytest.mark.parametrize("closer", [b"", b"no event", event(), event(workspace="ws_elsewhere")])
+def test_a_window_closes_at_any_record_stamped_30_s_after_its_first_event(closer: bytes) -> None:
+    log = Log()
+    log.obey()
+    log.put(event())
+    assert not batches(log.put(b"", after=29_999))
+    assert len(batches(log.put(closer, after=1))) == 1
+
+
+def test_a_window_closes_before_the_event_that_would_pass_the_byte_limit() -> None:
+    log = Log()
+    large = event(metadata={"text": "x" * 1000})
+    log.obey(max_body_bytes=2 * len(large) + 200)
+    assert not log.put(large)
+    assert not log.put(large)
+    (batch,) = batches(log.put(large))
+    assert batch.last_event == 2
+    assert len(batch.body) <= 2 * len(large) + 200
+
+
+def test_an_event_over_the_byte_limit_is_a_dead_letter_of_that_destination_alone() -> None:
+    log = Log()
+    log.obey(max_body_bytes=700)
+    (letter,) = letters(log.put(event(metadata={"text": "x" * 1000})))
+    assert letter.letter.destination == "dst_1"
+    assert letter.key == f"audit.events/{HOME}@1/dst_1"
+    assert not log.put(event())
+
+
+def test_disabling_tells_the_gap_in_the_next_batch_and_in_no_other() -> None:
+    log = Log()
+    log.obey(window_events=1)
+    assert batches(log.put(event()))[0].gap == "-"
+    log.obey(number=2, state="disabled", window_events=1, after=1_000)
+    assert not log.put(event())
+    log.obey(number=3, window_events=1, after=5_000)
+    log.obey(number=4, state="disabled", window_events=1, after=1_000)
+    log.obey(number=5, window_events=1, after=1_000)
+    assert [batches(log.put(event()))[0].gap for _ in range(2)] == [f"{T0 + 1_000}-{T0 + 8_000}", "-"]
+
+
+def test_an_organization_collects_its_events_of_every_workspace_here() -> None:
+    log = Log()
+    log.obey(workspace=None, organization="org_1", window_events=2)
+    log.put(event(organization="org_1"))
+    log.put(event(organization="org_2"))
+    assert len(batches(log.put(event(organization="org_1")))) == 1
+
+
+def test_an_avro_event_is_rendered_with_the_revision_that_it_comes_under() -> None:
+    log = Log()
+    log.obey(window_events=1, base_url="https://example.com", type_prefix="com.example")
+    avro = AuditEvent(
+        id="aud_1", workspace="ws_1", category="lock", action="created", actor_id="u", actor_type="user", occurred_at=T0
+    )
+    (batch,) = batches(log.put(encode(avro)))
+    (found,) = msgspec.json.decode(batch.body)
+    assert (found["source"], found["type"]) == ("https://example.com/workspaces/ws_1", "com.example.lock.created")
+
+
+def test_an_event_in_the_wrong_partition_is_moved_and_a_repetition_is_not_taken() -> None:
+    wrong, right = Log((HOME + 1) % PARTITIONS), Log()
+    right.obey(window_events=1)
+    (move,) = wrong.put(event())
+    assert isinstance(move, Move)
+    assert (move.partition, move.key) == (HOME, b"ws_1")
+    assert len(batches(right.put(move.value, headers=tuple(move.headers)))) == 1
+    assert not right.put(move.value, headers=tuple(move.headers))
+    (saved,) = right.core.checkpoint()
+    assert isinstance(saved, PutState)
+    assert saved.key == f"moved/{wrong.partition}@1"
+
+
+def test_a_strangers_word_about_a_move_is_nothing() -> None:
+    log = Log()
+    log.obey(window_events=1)
+    forged = moves.headers(moves.Origin(3, 1 << 60), Sealer([new_key()]), HOME, event())
+    assert all(batches(log.put(event(), headers=tuple(forged))) for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"{", "undecodable"),
+        (b"\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00", "undecodable"),
+        (encode(revision()), "undecodable"),
+        (b'{"specversion":"1.0"}', "invalid-event"),
+        (controls.control(revision(), HOME, Sealer([new_key()])), "forged"),
+        (controls.control(revision(number=2, format="telepathy/1"), HOME, SEALER), "undecodable"),
+        (event(metadata={"text": "x" * 200_000}) + b" " * 100_000, "too-large"),
+    ],
+)
+def test_what_cannot_be_used_is_a_dead_letter_and_the_partition_goes_on(value: bytes, reason: str) -> None:
+    log = Log()
+    log.obey(window_events=1)
+    (letter,) = letters(log.put(value))
+    assert letter.letter.reason == reason
+    assert letter.letter.value == value
+    assert letter.letter.detail
+    assert batches(log.put(event()))
+
+
+def test_a_giant_is_buried_by_its_beginning() -> None:
+    (letter,) = letters(Log().put(b"x" * 5_000_000))
+    assert len(encode(letter.letter)) < BEGINNING + 1000
+    assert "5000000 bytes" in letter.letter.detail
+
+
+def test_nothing_takes_effect_after_a_deletion() -> None:
+    log = Log()
+    log.obey(window_events=1)
+    log.obey(number=2, state="deleted")
+    log.obey(number=3, window_events=1)
+    assert not log.put(event())
+    assert not log.core.lacks(revision(number=4))
+
+
+def test_a_stream_in_force_without_its_chain_ends_the_worker() -> None:
+    held = state.State(revisions={"dst_1": [RevisionInForce(offset=0, timestamp=T0, revision=revision())]})
+    with pytest.raises(MissingLink, match="dst_1"):
+        Partition(Place("audit.events", HOME, PARTITIONS), 1, held, SEALER)
+
+
+def test_the_log_gets_no_secret_of_a_destination() -> None:
+    full = revision(url="https://example.com/token", secret=b"sealed", description="mine")
+    record = controls.control(controls.for_log(full), 0, SEALER)
+    assert not any(word in record for word in (b"example.com/token", b"sealed", b"mine"))
