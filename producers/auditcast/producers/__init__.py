@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from auditcast.producers.channel import DeliveryFailure
     from auditcast.producers.errors import BufferFull, Closed, EventTooLarge, InvalidEvent, NotDurable, UnknownAction
     from auditcast.producers.log import AuditLog
+    from auditcast.producers.parties import Actor, Target
     from auditcast.producers.receipts import Receipt
     from auditcast.schemas.catalogue import Catalogue
-    from auditcast.schemas.events import Actor, Target
 
 _HOMES = {
-    "Actor": "auditcast.schemas.events",
+    "Actor": "auditcast.producers.parties",
     "AuditLog": "auditcast.producers.log",
     "BufferFull": "auditcast.producers.errors",
     "Catalogue": "auditcast.schemas.catalogue",
@@ -24,7 +24,7 @@ _HOMES = {
     "InvalidEvent": "auditcast.producers.errors",
     "NotDurable": "auditcast.producers.errors",
     "Receipt": "auditcast.producers.receipts",
-    "Target": "auditcast.schemas.events",
+    "Target": "auditcast.producers.parties",
     "UnknownAction": "auditcast.producers.errors",
 }
 

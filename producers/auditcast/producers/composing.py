@@ -1,36 +1,26 @@
-"""From what a service says to an event and its bytes: pure, and the whole cost of emitting but for the sending.
+"""From the arguments of `emit` to the event's bytes: pure, and most of what emitting costs (bench/emit.py).
 
-The bytes are validated by reading them back with the reader of the processor, which is C: what it takes without a word
-when it comes from here, it takes there. Only an event that is not read back as it was is looked into, by refusals.py.
+msgspec checks the arguments in C, against the types of forms.py. What it refuses is looked into by refusals.py, which
+may take its time.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from auditcast.producers import refusals
 from auditcast.producers.fields import Outcome
+from auditcast.producers.forms import AnyData, PlainData
+from auditcast.producers.parties import Actor, Target
 from auditcast.schemas.attributes import normal_time, permitted, source_of, time_text, type_of
 from auditcast.schemas.catalogue import Catalogue
 from auditcast.schemas.errors import EventTooLarge, InvalidEvent
-from auditcast.schemas.events import (
-    MAX_EVENT_BYTES,
-    Action,
-    Actor,
-    Client,
-    CloudEvent,
-    Data,
-    Target,
-    decode,
-    encode,
-)
-from auditcast.schemas.strict_json import within_limits
+from auditcast.schemas.events import MAX_EVENT_BYTES, Action, CloudEvent, Id, Text, encode
 
-P = TypeVar("P", Actor, Target)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -44,7 +34,7 @@ class Composer:
         self._catalogue = catalogue
         # A service emits few kinds of events, and for the same workspaces again and again.
         self._kind = lru_cache(maxsize=1024)(self._checked_kind)
-        self._source = lru_cache(maxsize=4096)(self._checked_source)
+        self._place = lru_cache(maxsize=4096)(self._checked_place)
 
     def compose(  # noqa: PLR0913, PLR0917  (an event has that many parts, and keywords cost time)
         self,
@@ -64,100 +54,107 @@ class Composer:
         *,
         now: int,
         fresh_id: str,
-    ) -> tuple[CloudEvent, bytes]:
-        """The event and its bytes, in the minimal form; raises `InvalidEvent` or `EventTooLarge`.
+    ) -> tuple[str, bytes]:
+        """The event's id, and its bytes in the minimal form; raises `InvalidEvent` or `EventTooLarge`.
 
-        `now` in milliseconds since 1970, and `fresh_id`, are for an event that does not say when or which it is.
+        `now`, in milliseconds since 1970, and `fresh_id` are for an event that does not say when or which it is.
         """
         try:
             kind, type_ = self._kind(category, action)
-            source = self._source(workspace)
+            workspace, source = self._place(workspace)
+            organizationid = UNSET if organization is None else _organization(organization)
+            id = fresh_id if id is None else _attribute("id", id)  # noqa: A001  (see above)
         except TypeError:
-            raise refusals.not_text(workspace=workspace, category=category, action=action) from None
-        if target is not None and type(target) is not Target:
-            target = _party(Target, "target", target)
+            raise refusals.not_text(workspace, category, action, organization, id) from None
+        members = {
+            "actor": actor if type(actor) is dict else _parts(actor),
+            "action": kind,
+            "target": target if target is None or type(target) is dict else _parts(target),
+            "description": description,
+            "metadata": metadata if type(metadata) is dict else _dict(metadata),
+            "outcome": outcome,
+        }
+        if ip is not None or user_agent is not None:
+            members["client"] = {"ip": ip, "user_agent": user_agent}
+        try:
+            data: PlainData | AnyData = msgspec.convert(members, PlainData)
+        except msgspec.ValidationError:
+            data = _unusual(members)
+        subject = UNSET if data.target is None else data.target.id
+        if subject is not UNSET and not (subject.isascii() and subject.isprintable()) and not permitted(subject):
+            raise refusals.not_permitted("target.id")
         event = CloudEvent(
             specversion="1.0",
-            id=fresh_id if id is None else id,
+            id=id,
             source=source,
             type=type_,
-            time=_time(now if occurred_at is None else occurred_at),
-            subject=UNSET if target is None else target.id,
+            time=_text_of_now(now) if occurred_at is None else _time(occurred_at),
+            subject=subject,
             datacontenttype="application/json",
-            data=Data(
-                actor=actor if type(actor) is Actor else _party(Actor, "actor", actor),
-                action=kind,
-                target=target,
-                description=description,
-                metadata=metadata if type(metadata) is dict else _metadata(metadata),
-                outcome=outcome,
-                client=UNSET
-                if ip is None and user_agent is None
-                else Client(ip=UNSET if ip is None else ip, user_agent=UNSET if user_agent is None else user_agent),
-            ),
+            data=data,  # type: ignore[arg-type]  # it encodes as one
             workspaceid=workspace,
-            organizationid=UNSET if organization is None else organization,
+            organizationid=organizationid,
         )
-        return _sound(event)
+        try:
+            raw = encode(event)
+        except (TypeError, ValueError):  # text that is no UTF-8, or of a class of its own
+            raise refusals.text_fault(data) from None
+        if len(raw) > MAX_EVENT_BYTES:
+            raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
+        return id, raw
 
     def check_kind(self, category: str, action: str) -> None:
         """Raise `InvalidEvent` if the catalogue does not have this."""
         self._kind(category, action)
 
     def _checked_kind(self, category: str, action: str) -> tuple[Action, str]:
-        # Of an enumeration's member, its text.
+        # Of an enumeration's member, its text; so below.
         category, action = str.__str__(category), str.__str__(action)
         self._catalogue.check(category, action)
         return Action(category=category, action=action), type_of(self._type_prefix, category, action)
 
-    def _checked_source(self, workspace: str) -> str:
-        return source_of(self._base_url, str.__str__(workspace))
+    def _checked_place(self, workspace: str) -> tuple[str, str]:
+        workspace = _attribute("workspace", workspace)
+        return workspace, _checked("workspace", source_of(self._base_url, workspace), Text)
 
 
-def _sound(event: CloudEvent) -> tuple[CloudEvent, bytes]:
-    """The event as it is read back from its bytes, and these."""
+def _attribute(field: str, text: str) -> str:
+    """`text` as plain `str`, if a CloudEvents attribute may be it; raises `InvalidEvent`, `TypeError` if it is none."""
+    plain = _checked(field, str.__str__(text), Id)
+    if not permitted(plain):
+        raise refusals.not_permitted(field)
+    return plain
+
+
+def _checked(field: str, text: str, kind: Any) -> str:
     try:
-        raw = encode(event)
-        read = decode(raw)
+        checked: str = msgspec.convert(text, kind)
+    except msgspec.ValidationError as error:
+        raise refusals.translated(error, field) from None
+    return checked
+
+
+def _unusual(members: dict[str, Any]) -> AnyData:
+    """For metadata that is deep, or has tuples, or members of enumerations; raises `InvalidEvent` for all else."""
+    try:
+        data = msgspec.convert(members, AnyData)
     except msgspec.ValidationError as error:
         raise refusals.translated(error) from None
-    # What msgspec raises for things that are no JSON: lone surrogates, unknown types, circles, endless numbers.
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise refusals.first_fault(event) or refusals.unwritable() from None
-    if read != event or not within_limits(read.data.metadata, refusals.METADATA_DEPTH) or not _permits(read, raw):
-        fault = refusals.first_fault(event)
-        if fault is not None:
-            raise fault
-        # Tuples are read back as lists, and so on: as good, unless it would be written otherwise the next time.
-        if encode(read) != raw:
-            raise refusals.unwritable()
-    if len(raw) > MAX_EVENT_BYTES:
-        raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
-    return read, raw
+    fault = refusals.metadata_fault(data.metadata)
+    if fault is not None:
+        raise fault
+    plain = msgspec.json.decode(msgspec.json.encode(data.metadata))
+    return msgspec.structs.replace(data, metadata=plain)
 
 
-def _permits(event: CloudEvent, raw: bytes) -> bool:
-    """Whether CloudEvents lets the attributes have their values."""
-    # In plain ASCII none can hold what is forbidden; most events are so.
-    if raw.isascii() and b"\\" not in raw and b"\x7f" not in raw:
-        return True
-    attributes = (event.id, event.source, event.subject, event.workspaceid, event.organizationid)
-    return all(text is UNSET or permitted(text) for text in attributes)
+def _parts(given: object) -> object:
+    """An actor or a target as a dict; anything else as it is, for msgspec to refuse."""
+    if isinstance(given, Actor | Target):
+        return msgspec.structs.asdict(given)
+    return dict(given) if isinstance(given, Mapping) else given
 
 
-def _party(kind: type[P], field: str, given: object) -> P:
-    """An actor or a target from a mapping; None means that a part is not there."""
-    if isinstance(given, kind):
-        return given
-    if not isinstance(given, Mapping):
-        raise InvalidEvent(field, f"give a {kind.__name__} or a mapping, not {refusals.named(given)}")
-    try:
-        return kind(**(given if None not in given.values() else {k: v for k, v in given.items() if v is not None}))
-    except TypeError:
-        raise refusals.wrong_parts(kind, field, given) from None
-
-
-def _metadata(given: object) -> dict[str, Any]:
+def _dict(given: object) -> dict[str, Any]:
     if given is None:
         return {}
     if isinstance(given, Mapping):
@@ -176,3 +173,7 @@ def _time(given: object) -> str:
     except InvalidEvent as wrong:
         raise InvalidEvent("occurred_at", str(wrong).removeprefix("time: ")) from None
     raise InvalidEvent("occurred_at", "give a datetime with a time zone, RFC 3339 text, or milliseconds since 1970")
+
+
+_organization = lru_cache(maxsize=4096)(partial(_attribute, "organization"))
+_text_of_now = lru_cache(maxsize=8)(time_text)  # a busy service emits many events in a millisecond

@@ -19,7 +19,7 @@ class BufferFull(AuditcastError):
 
 
 class Closed(AuditcastError):
-    """The audit log was closed; this event was not taken."""
+    """The audit log was closed before this event, or while it was emitted: nobody waits for its delivery."""
 
     def __init__(self) -> None:
         super().__init__("the audit log is closed: emit before closing it, or close it later")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
-from auditcast.schemas.events import Actor, Target
+from auditcast.producers.parties import Actor, Target
 
 Outcome = Literal["success", "failure"]
 

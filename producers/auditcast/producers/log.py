@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self, Unpack
 
@@ -12,34 +12,35 @@ import msgspec
 
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import BaseUrl, Connection, TypePrefix, read
-from auditcast.producers.channel import Channel, DeliveryFailure, Settle
+from auditcast.producers.channel import Channel, DeliveryFailure
 from auditcast.producers.composing import Composer
-from auditcast.producers.encodings import encoding_named
+from auditcast.producers.encodings import JSON_HEADERS, encoding_named, id_of
+from auditcast.producers.failures import Failures, OnFailure
 from auditcast.producers.fields import EventFields, Outcome
 from auditcast.producers.ids import new_id
 from auditcast.producers.kafka_channel import KafkaChannel
 from auditcast.producers.outlet import Outlet
+from auditcast.producers.parties import Actor, Target
 from auditcast.producers.receipts import Receipt
 from auditcast.producers.settings import EncodingName, Settings
 from auditcast.schemas.admission import admit
 from auditcast.schemas.catalogue import Catalogue
-from auditcast.schemas.errors import EventTooLarge, Misconfigured
-from auditcast.schemas.events import MAX_EVENT_BYTES, Actor, CloudEvent, Target
+from auditcast.schemas.errors import Misconfigured
 
 DELIVERY_TIMEOUT_S = 300.0
 CLOSE_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 10.0
 
-OnFailure = Callable[[DeliveryFailure], None]
+FAILURES_TIMEOUT_S = 5.0
 _log = logging.getLogger("auditcast.producers")
 
 
 class AuditLog:
     """Emits audit events; one per process, used from any thread and from coroutines.
 
-    `connection` may be bootstrap servers as text. `on_failure` is called, in another thread, with each event that did
-    not become durable within `delivery_timeout` seconds. `max_block` is how many seconds `emit` may wait for room when
-    100,000 events or 64 MB are waiting already; 0, for coroutines above all, means that it never waits.
+    `connection` may be bootstrap servers as text. `on_failure` is called, in a thread of its own, with each event that
+    did not become durable within `delivery_timeout` seconds. `max_block` is how many seconds `emit` may wait for room
+    when 100,000 events or 64 MB are waiting already; 0, for coroutines above all, means that it never waits.
     As a context manager, and at the interpreter's exit, it waits up to `close_timeout` seconds for what was emitted.
     After a fork, the child opens a producer of its own with its first event.
     """
@@ -59,9 +60,10 @@ class AuditLog:
     ) -> None:
         self._connection = Connection(bootstrap_servers=connection) if isinstance(connection, str) else connection
         self._on_failure = on_failure
+        self._failures = Failures(on_failure)
         self._delivery_timeout = delivery_timeout
         self._close_timeout = close_timeout
-        self._encoding = encoding_named(encoding)
+        self._to_value, self._headers = encoding_named(encoding)
         self._composer = Composer(
             base_url=_checked("base_url", base_url, BaseUrl),
             type_prefix=_checked("type_prefix", type_prefix, TypePrefix),
@@ -116,7 +118,7 @@ class AuditLog:
         repeated emit recognizable. Raises `InvalidEvent`, `EventTooLarge`, `BufferFull` or `Closed`.
         """
         now = time.time_ns() // 1_000_000
-        event, raw = self._composer.compose(
+        id, raw = self._composer.compose(  # noqa: A001  (the event's field)
             workspace,
             category,
             action,
@@ -133,15 +135,15 @@ class AuditLog:
             now=now,
             fresh_id=new_id(now),
         )
-        self._send(event, raw, None)
-        return event.id
+        self._outlet.send(workspace, self._to_value(raw), self._headers, None)
+        return id
 
     def emit_with_receipt(self, **fields: Unpack[EventFields]) -> Receipt:
         """`emit`, for an event that must be known to be durable: wait for the receipt, or await it."""
         now = time.time_ns() // 1_000_000
-        event, raw = self._composer.compose(**fields, now=now, fresh_id=new_id(now))
-        receipt = Receipt(event.id)
-        self._send(event, raw, receipt.settle)
+        id, raw = self._composer.compose(**fields, now=now, fresh_id=new_id(now))  # noqa: A001  (the event's field)
+        receipt = Receipt(id)
+        self._outlet.send(fields["workspace"], self._to_value(raw), self._headers, receipt.settle)
         return receipt
 
     def emit_cloudevent(self, value: bytes) -> str:
@@ -151,7 +153,7 @@ class AuditLog:
         """
         event, raw = admit(value)
         self._composer.check_kind(event.data.action.category, event.data.action.action)
-        self._send(event, raw, None)
+        self._outlet.send(event.workspaceid, raw, JSON_HEADERS, None)
         return event.id
 
     def flush(self, timeout: float = FLUSH_TIMEOUT_S) -> int:
@@ -164,6 +166,7 @@ class AuditLog:
         Each of these is logged and goes to `on_failure`. Closing again does nothing.
         """
         left = self._outlet.close(self._close_timeout if timeout is None else timeout)
+        self._failures.wait(FAILURES_TIMEOUT_S)
         if left:
             _log.error("the audit log was closed with %d events that are not known to be durable", left)
         return left
@@ -191,25 +194,14 @@ class AuditLog:
         await asyncio.to_thread(self.close)
 
     def _open_channel(self) -> Channel:
+        # A forked child needs its own: threads and locks do not survive a fork.
+        failures = self._failures = Failures(self._on_failure)
         topic = Topics(self._connection.topic_prefix).events
-        return KafkaChannel(self._connection, topic, self._delivery_timeout, self._failed)
 
-    def _send(self, event: CloudEvent, raw: bytes, settle: Settle | None) -> None:
-        value = self._encoding.value(event, raw)
-        if len(value) > MAX_EVENT_BYTES:
-            raise EventTooLarge(len(value), MAX_EVENT_BYTES)
-        self._outlet.send(event.workspaceid, value, self._encoding.headers, settle)
+        def failed(workspace: str, value: bytes, reason: str) -> None:
+            failures.report(DeliveryFailure(id_of(value), workspace, reason, value))
 
-    def _failed(self, workspace: str, value: bytes, reason: str) -> None:
-        """Tell the log and the service of an event that is not durable; called by the channel's thread."""
-        failure = DeliveryFailure(self._encoding.id_of(value), workspace, reason, value)
-        _log.error("audit event %s of workspace %s is not durable: %s", failure.id, workspace, reason)
-        if self._on_failure is None:
-            return
-        try:
-            self._on_failure(failure)
-        except Exception:  # noqa: BLE001  (the service's own code, which must not end the thread that all events need)
-            _log.exception("on_failure raised an error for audit event %s", failure.id)
+        return KafkaChannel(self._connection, topic, self._delivery_timeout, failed)
 
 
 def _checked(name: str, text: str, kind: Any) -> str:

@@ -1,35 +1,19 @@
 """Why an event is refused: walked only once something is known to be wrong, so it may take its time."""
 
-import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from auditcast.schemas.attributes import permitted
+from auditcast.producers.forms import AnyData, PlainData
 from auditcast.schemas.errors import InvalidEvent
-from auditcast.schemas.events import MAX_DEPTH, CloudEvent
+from auditcast.schemas.events import MAX_DEPTH
 from auditcast.schemas.strict_json import within_limits
 
 METADATA_DEPTH = 2
 """How many objects stand around `metadata`."""
-
-_ARGUMENTS = {
-    "source": "workspace",
-    "workspaceid": "workspace",
-    "organizationid": "organization",
-    "time": "occurred_at",
-    "type": "action",
-    "subject": "target.id",
-    "data.client.ip": "ip",
-    "data.client.user_agent": "user_agent",
-    "data.action.category": "category",
-    "data.action.action": "action",
-}
-"""Where a member of an event comes from, if not from the argument of its own name."""
 
 _PLACE = re.compile(r"(?P<problem>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _PROBLEMS = (
@@ -43,57 +27,47 @@ _PROBLEMS = (
 _WORDS = {">=": "at least", "<=": "at most"}
 
 
-def translated(error: msgspec.ValidationError) -> InvalidEvent:
-    """What the reader found, in the words of who called `emit`."""
+def translated(error: msgspec.ValidationError, field: str = "event") -> InvalidEvent:
+    """What msgspec found, in the words of who called `emit`; `field` is where, if msgspec does not say it."""
     found = _PLACE.fullmatch(str(error))
-    problem, path = (found["problem"], found["path"] or "event") if found else (str(error), "event")
+    problem, path = (found["problem"], found["path"] or field) if found else (str(error), field)
     for pattern, sentence in _PROBLEMS:
         if pattern.fullmatch(problem):
             problem = pattern.sub(sentence, problem)
             break
     for sign, word in _WORDS.items():
         problem = problem.replace(sign, word)
-    return InvalidEvent(_ARGUMENTS.get(path, path.removeprefix("data.")), problem)
+    return InvalidEvent(path.removeprefix("client."), problem)
 
 
-def first_fault(event: CloudEvent) -> InvalidEvent | None:
-    """The first thing in an event that does not survive being written and read, or that no receiver may be given."""
-    for field, text, is_attribute in _texts(event):
-        if text is None or text is UNSET:
-            continue
-        if not isinstance(text, str):
-            return InvalidEvent(field, f"must be text, not {named(text)}")
-        if _has_surrogate(text):
-            return InvalidEvent(field, "it holds a lone surrogate, which no UTF-8 text can")
-        if is_attribute and not permitted(text):
-            return InvalidEvent(field, "it holds a control character or a noncharacter, which CloudEvents forbids")
-    if not isinstance(event.data.metadata, dict):
-        return InvalidEvent("metadata", f"must be a dict, not {named(event.data.metadata)}")
-    return next(_faults(event.data.metadata, "metadata", METADATA_DEPTH), None)
+def metadata_fault(metadata: object) -> InvalidEvent | None:
+    """The first thing in the metadata that is no JSON, too deep, or beyond what JSON's readers take."""
+    return next(_faults(metadata, "metadata", METADATA_DEPTH), None)
 
 
-def unwritable() -> InvalidEvent:
-    """What is said where no single fault is found."""
-    return InvalidEvent("metadata", "it cannot be written as JSON: give text, numbers, booleans, lists and dicts")
+def text_fault(data: AnyData | PlainData) -> InvalidEvent:
+    """The first text in an event's data that cannot be written."""
+    for path, text in _texts(data, ""):
+        problem = _problem(text)
+        if problem:
+            return InvalidEvent(path.removeprefix("client."), problem)
+    return metadata_fault(data.metadata) or InvalidEvent("event", "it cannot be written as JSON")
 
 
-def not_text(**fields: object) -> InvalidEvent:
-    """Which of these is not text."""
-    field, value = next((field, value) for field, value in fields.items() if not isinstance(value, str))
-    return InvalidEvent(field, f"must be text, not {named(value)}")
+def not_text(workspace: object, category: object, action: object, organization: object, id: object) -> InvalidEvent:  # noqa: A002  (the event's field)
+    """Which of these is not text; the last two may also be None."""
+    given = {"workspace": workspace, "category": category, "action": action, "organization": organization, "id": id}
+    field = next(
+        name
+        for name, value in given.items()
+        if not isinstance(value, str) and not (value is None and name in {"organization", "id"})
+    )
+    return InvalidEvent(field, f"must be text, not {named(given[field])}")
 
 
-def wrong_parts(kind: type[Struct], field: str, given: Mapping[Any, Any]) -> InvalidEvent:
-    """Why no `kind` can be made of the mapping `given`."""
-    known = kind.__struct_fields__
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
-            return InvalidEvent(f"{field}.{name}", f"there is no such part: {hint}")
-    required = [part.name for part in msgspec.structs.fields(kind) if part.required]
-    missing = next((name for name in required if given.get(name) is None), required[0])
-    return InvalidEvent(f"{field}.{missing}", "is missing")
+def not_permitted(field: str) -> InvalidEvent:
+    """For text that no attribute of a CloudEvent may be."""
+    return InvalidEvent(field, "it holds a control character, which CloudEvents forbids: remove it")
 
 
 def named(value: object) -> str:
@@ -101,22 +75,14 @@ def named(value: object) -> str:
     return type(value).__name__
 
 
-def _texts(event: CloudEvent) -> Iterator[tuple[str, object, bool]]:
-    """Each text of an event: the argument it comes from, its value, and whether it is a CloudEvents attribute."""
-    data = event.data
-    yield "id", event.id, True
-    yield "workspace", event.workspaceid, True
-    yield "organization", event.organizationid, True
-    for name in data.actor.__struct_fields__:
-        yield f"actor.{name}", getattr(data.actor, name), False
-    if data.target is not None:
-        for name in data.target.__struct_fields__:
-            yield f"target.{name}", getattr(data.target, name), name == "id"
-    yield "description", data.description, False
-    yield "outcome", data.outcome, False
-    if data.client is not UNSET:
-        yield "ip", data.client.ip, False
-        yield "user_agent", data.client.user_agent, False
+def _texts(part: Struct, prefix: str) -> Iterator[tuple[str, str]]:
+    """Each text that stands in the fields of a Struct, and its path."""
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        if isinstance(value, Struct):
+            yield from _texts(value, f"{prefix}{name}.")
+        elif isinstance(value, str):
+            yield f"{prefix}{name}", value
 
 
 def _faults(value: object, path: str, depth: int) -> Iterator[InvalidEvent]:

@@ -17,6 +17,8 @@ MAX_DEPTH = 32
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Description = Annotated[str, Meta(max_length=16_384)]
+Address = Annotated[str, Meta(min_length=2, max_length=64)]
+UserAgent = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class Actor(Struct, frozen=True, kw_only=True, gc=False):
@@ -46,8 +48,8 @@ class Target(Struct, frozen=True, kw_only=True, gc=False):
 class Client(Struct, frozen=True, kw_only=True, gc=False):
     """Where it was done from."""
 
-    ip: Annotated[str, Meta(min_length=2, max_length=64)] | UnsetType = UNSET
-    user_agent: Annotated[str, Meta(min_length=1, max_length=4096)] | UnsetType = UNSET
+    ip: Address | UnsetType = UNSET
+    user_agent: UserAgent | UnsetType = UNSET
 
 
 class Data(Struct, frozen=True, kw_only=True, gc=False):
