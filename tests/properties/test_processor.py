@@ -26,6 +26,7 @@ from auditcast.schemas.records import AuditEvent, Batch, Control, DeadLetter, Li
 from auditcast.schemas.wire import decode, decode_as
 from tests.properties.simulation import PARTITIONS, SEALER, WORKSPACES, Broker, History, Worker, undisturbed
 
+
 def violation(rng: random.Random, steps: int = 120) -> str | None:
     """What is wrong after one disturbed history; None if nothing is."""
     history = History(rng)

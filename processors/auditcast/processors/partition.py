@@ -195,7 +195,7 @@ class Partition:
         found = decode(value, (AuditEvent, Control))
         if isinstance(found, Control):
             return self._control(found, record)
-        return self._avro_event(cast(AuditEvent, found), record)
+        return self._avro_event(cast("AuditEvent", found), record)
 
     def _control(self, control: Control, record: LogRecord) -> list[Effect] | None:
         revision = controls.revision_in(control, self._sealer)

@@ -194,8 +194,3 @@ class AuditEvent(Struct, frozen=True, kw_only=True):
     metadata: str = "{}"
     ip: str | None = None
     user_agent: str | None = None
-
-
-Record = (
-    Revision | Control | RevisionInForce | Link | Moved | Batch | DeadLetter | TestResult | AuditEvent
-)
