@@ -96,6 +96,11 @@ class Expectation:
         else:
             self.seen["misplaced"] += 1
 
+    def expected_in(self, partition: int) -> int:
+        """Events of one partition that are expected anywhere, counted once for each destination."""
+        in_force = self._sides[partition].in_force.values()
+        return sum(len(self.streams[stream_of(revision, partition)].ids) for revision in in_force)
+
     def first_special(self, partition: int, start: int) -> int | None:
         """The first control record or moved event from offset `start` on, which more than its own place depends on."""
         special = self._sides[partition].special
