@@ -172,7 +172,7 @@ def processing(stage: Stage, given: list[tuple[str, bytes]]) -> tuple[float, flo
 def dropping(stage: Stage, given: list[tuple[str, bytes]]) -> float:
     """CPU µs per event of Faust alone: chunks handed over and dropped, and the end committed."""
     stage.emit([])
-    program = str(Path(__file__).with_name("dropping.py"))
+    program = str(Path(__file__).with_name("_dropping.py"))
     with stage.processor(program) as pid:
         time.sleep(6)
         idle = cpu_of(pid)
