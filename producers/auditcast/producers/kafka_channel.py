@@ -23,6 +23,9 @@ LINGER_MS = 5
 
 COMPRESSION = "lz4"
 
+_PURGE_S = 1.0
+"""How long closing takes, after its timeout, to report what is given up."""
+
 _POLL_S = 0.1
 """How soon the thread notices that it shall end; an answer of the broker wakes it at once."""
 
@@ -120,7 +123,7 @@ class KafkaChannel:
         left = self.flush(timeout)
         if left:
             self._producer.purge()
-            self.flush(_POLL_S)
+            self.flush(_PURGE_S)
         return left
 
     def retire(self) -> None:
