@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from auditcast.console.demo.stage import Stage
 from tests.chaos.emitters import Strangers
+from tests.chaos.plan import PROCESSOR
 
 SETTLE_S = 8.0
 """Longer than any window plus a commit: so that no move and no revision is still on its way."""
@@ -64,6 +65,12 @@ class Expiry:
         finally:
             self._strangers.moving = True
             self._over.set()
+
+    def told(self) -> bool:
+        """Whether a processor has said in its log that these records, no more and no fewer, were lost."""
+        logs = [one.log.read_text(errors="replace") for one in self._stage.workers.all if one.kind == PROCESSOR]
+        lines = [line for log in logs for line in log.splitlines() if "events.expired" in line]
+        return not self.records or any(f"count={self.records}" in line.split() for line in lines)
 
     def _span(self, partition: int) -> tuple[int, int]:
         """From the processors' committed offset to the end."""

@@ -40,6 +40,7 @@ class Report(Struct, frozen=True, kw_only=True):
     undelivered: list[str]
     expired: int
     expired_deliveries: int
+    expiry_told: bool
     settled: bool
     findings: list[str]
 
@@ -59,6 +60,7 @@ class Report(Struct, frozen=True, kw_only=True):
             "streams out of nowhere": len(self.strays),
             "batches given up": len(self.undelivered),
             "dead letters for other reasons": sum(n for why, n in self.dead_letters.items() if why not in REFUSED),
+            "losses by expiry not told": int(not self.expiry_told),
             "not settled": int(not self.settled),
         }
 
@@ -78,6 +80,7 @@ def judge(
     aborted: set[int],
     expired: int,
     expired_deliveries: int,
+    expiry_told: bool,
     settled: bool,
     findings: list[str],
 ) -> Report:
@@ -115,6 +118,7 @@ def judge(
         undelivered=account.undelivered,
         expired=expired,
         expired_deliveries=expired_deliveries,
+        expiry_told=expiry_told,
         settled=settled,
         findings=findings,
     )

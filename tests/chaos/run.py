@@ -155,6 +155,7 @@ class _Run:
             aborted=self._transactions.aborted,
             expired=self._expiry.records,
             expired_deliveries=self._expiry.struck,
+            expiry_told=self._expiry.told(),
             settled=settled,
             findings=self._nemesis.findings,
         )
