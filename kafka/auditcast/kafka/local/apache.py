@@ -136,7 +136,8 @@ class ApacheBroker(Broker):
 
 def _format_storage(folder: Path, cluster: str, java: str, libraries: Path) -> None:
     quick = "-XX:TieredStopAtLevel=1"
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties"]
+    # With "=", since the id may begin with a dash.
+    tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config=server.properties"]
     run = subprocess.run(  # noqa: S603  (a command of our own)
         [java, "-cp", f"{libraries}/*", quick, *tool], cwd=folder, capture_output=True, text=True, check=False
     )
