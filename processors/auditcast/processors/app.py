@@ -72,7 +72,7 @@ async def run(settings: Settings) -> None:
         await asyncio.wait([starting, ended], return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
             starting.result()
-            log.info("processor.started group=%s partitions=%d", topics.processor_group, worker.partitions)
+            log.info("processor.started", extra={"group": topics.processor_group, "partitions": worker.partitions})
         await ended
     finally:
         await _stop(app, worker)
@@ -177,7 +177,7 @@ def _revised(worker: Worker, value: bytes | None) -> None:
     try:
         worker.revised(decode_as(Revision, value))
     except Undecodable as error:
-        log.error("revision.unreadable detail=%s", error)  # noqa: TRY400  (the sentence says it all)
+        log.error("revision.unreadable", extra={"detail": str(error)})  # noqa: TRY400  (the sentence says it all)
 
 
 def _guarded(job: Coroutine[Any, Any, None], end: Any) -> asyncio.Task[None]:

@@ -75,16 +75,13 @@ def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer
     start = log_start if committed is None else committed
     durable = state.load(links)
     core = Partition(place, start, durable, sealer)
-    log.info("partition.loaded partition=%d offset=%d keys=%d", place.partition, start, len(links))
+    log.info("partition.loaded", extra={"partition": place.partition, "offset": start, "keys": len(links)})
     return Owned(core, start, durable.garbage)
 
 
 def lost(place: Place, expected: int, log_start: int) -> None:
     """Say that records expired before anybody read them."""
     log.error(
-        "events.expired partition=%d from=%d to=%d count=%d",
-        place.partition,
-        expected,
-        log_start - 1,
-        log_start - expected,
+        "events.expired",
+        extra={"partition": place.partition, "from": expected, "to": log_start - 1, "count": log_start - expected},
     )

@@ -151,7 +151,7 @@ class Worker:
             if found.log_start > expected:
                 lost(owned.core.place, expected, found.log_start)
             return records
-        log.info("chunk.stale partition=%d expected=%d got=%d", partition, expected, first)
+        log.info("chunk.stale", extra={"partition": partition, "expected": expected, "got": first})
         await self._group.seek(partition, expected)
         return ()
 
@@ -203,7 +203,7 @@ class Worker:
             try:
                 await self._tidy()
             except BrokerUnavailable as error:  # it can wait
-                log.warning("processor.untidy detail=%s", error)
+                log.warning("processor.untidy", extra={"detail": str(error)})
 
     async def _tidy(self) -> None:
         found = await asyncio.to_thread(count_partitions, self._connection)
@@ -221,7 +221,7 @@ class Worker:
         """Make durable what was begun, at most `seconds`."""
         left = await self.writer.drain(seconds)
         if left:
-            log.warning("processor.unfinished bytes=%d", left)
+            log.warning("processor.unfinished", extra={"bytes": left})
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -33,7 +33,7 @@ def producer(connection: Connection, failed: Callable[[BaseException], None]) ->
         if error.fatal():
             failed(LostWrite(f"the producer cannot go on: {error.str()}"))
         else:
-            log.warning("broker.trouble error=%s", error.str())
+            log.warning("kafka.error", extra={"detail": error.str()})
 
     return clients.producer(
         connection,
@@ -79,10 +79,9 @@ class Writer:
                 events = self._topics.events
                 self._produce(events, effect.value, done, key=effect.key, partition=effect.partition, headers=headers)
             case Bury():
-                log.error(
-                    "event.buried key=%s reason=%s detail=%s", effect.key, effect.letter.reason, effect.letter.detail
-                )
-                self._produce(self._topics.dead_letters, encode(effect.letter), done, key=effect.key.encode())
+                letter = effect.letter
+                log.error("event.buried", extra={"key": effect.key, "reason": letter.reason, "detail": letter.detail})
+                self._produce(self._topics.dead_letters, encode(letter), done, key=effect.key.encode())
 
     def append(self, partition: int, value: bytes) -> None:
         """Append a control record, or a tick (empty), to a partition of the events topic."""

@@ -95,7 +95,14 @@ async def test_a_stale_chunk_is_dropped_and_the_consumer_sent_back() -> None:
 async def test_expired_records_are_a_loss_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     made, _ = await worker(5, Reader(9, log_start=9))
     await made.chunk(0, [Record(9)])
-    assert "events.expired partition=0 from=5 to=8 count=4" in caplog.text
+    (told,) = caplog.records
+    assert told.getMessage() == "events.expired"
+    assert {name: told.__dict__[name] for name in ("partition", "from", "to", "count")} == {
+        "partition": 0,
+        "from": 5,
+        "to": 8,
+        "count": 4,
+    }
 
 
 async def test_a_chunk_of_a_revoked_partition_is_nobodys() -> None:
