@@ -1,6 +1,7 @@
 """Wires the deliverer: one thread reads, the event loop delivers."""
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -114,6 +115,7 @@ class _Deliverer:
         try:
             self._view.start()
             await self._loop.run_in_executor(None, self._view.wait_caught_up, VIEW_S)
+            _spare_the_collector()
             log.info("deliverer.started")
             while not ended.done():
                 held = self._dispatcher.held()
@@ -146,6 +148,16 @@ class _Deliverer:
         self._view.close()
         self._outbox.close()
         self._thread.shutdown(wait=False)
+
+
+def _spare_the_collector() -> None:
+    """Keep what lives as long as the process out of Python's cycle collection, and have it run less often.
+
+    Left as it is, it takes a tenth of all CPU time here: it walks through every batch that waits, and all modules.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _limits(settings: Settings) -> Limits:
