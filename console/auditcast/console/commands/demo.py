@@ -16,14 +16,13 @@ from auditcast.console import logs
 from auditcast.console.demo import feeding
 from auditcast.console.demo.customers import Customers
 from auditcast.console.demo.show import Options, Outcome, Show
-from auditcast.console.demo.simulator import Platform, scopes, workspaces
+from auditcast.console.demo.simulator import scopes, workspaces
 from auditcast.console.demo.stage import Stage
 from auditcast.console.demo.summary import summary
 from auditcast.console.demo.temporary import topics_of_our_own
 from auditcast.console.demo.view import View
 from auditcast.console.registry import Registry
 from auditcast.kafka.local import Broker, EmbeddedBroker
-from auditcast.schemas.catalogue import Catalogue
 
 PLACES = workspaces(organizations=2, each=2, alone=1)
 
@@ -49,8 +48,8 @@ def command(  # noqa: PLR0913  (click's options)
     console = Console()
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     options = Options(seconds, rate, kill, seed)
-    places = PLACES if events is None else feeding.places(events)
-    feed = Platform(seed, places, Catalogue.builtin()).events() if events is None else feeding.events(events)
+    places = PLACES if events is None else feeding.places_in(events)
+    feed = feeding.simulated(seed, places) if events is None else feeding.from_file(events)
 
     async def show(stage: Stage, customers: Customers) -> tuple[Outcome, View]:
         async with stage:

@@ -7,12 +7,12 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 from msgspec import Struct
 
 from auditcast.console.demo.account import Row
 from auditcast.console.demo.customers import Customers
+from auditcast.console.demo.feeding import Emit
 from auditcast.console.demo.simulator import Scope
 from auditcast.console.demo.stage import Stage
 from auditcast.console.demo.view import Totals, View, totals
@@ -54,10 +54,10 @@ class Outcome(Struct, frozen=True):
 
 
 class Show:
-    """One demo; `events` are the arguments of `AuditLog.emit`."""
+    """One demo; `events` are emitted one after the other."""
 
     def __init__(
-        self, options: Options, stage: Stage, customers: Customers, view: View, events: Iterator[dict[str, Any]]
+        self, options: Options, stage: Stage, customers: Customers, view: View, events: Iterator[Emit]
     ) -> None:
         self._options = options
         self._stage = stage
@@ -98,7 +98,10 @@ class Show:
             self._view.names[destination] = scope.name
         ready = await until(lambda: self._customers.all_in_force() or self._interrupted.is_set(), IN_FORCE_WITHIN_S)
         if not ready:
-            raise DemoFailed(f"the destinations did not come in force within {IN_FORCE_WITHIN_S:.0f} s: see the logs")
+            raise DemoFailed(
+                f"the destinations did not come in force within {IN_FORCE_WITHIN_S:.0f} s:"
+                " try again when this machine has less to do"
+            )
         self._view.say("all destinations are in force: events begin")
         self._emitting = True
         await self._emit()
@@ -125,13 +128,13 @@ class Show:
     def _emit_until(self, audit_log: AuditLog, number: int) -> bool:
         """Emit up to event `number`; False once there are no more."""
         while self._emitted < number:
-            fields = next(self._events, None)
-            if fields is None:
+            emit = next(self._events, None)
+            if emit is None:
                 return False
             try:
-                audit_log.emit(**fields)
+                emit(audit_log)
             except BufferFull:  # the broker is slow: what is due comes later
-                self._events = chain([fields], self._events)
+                self._events = chain([emit], self._events)
                 return True
             self._emitted += 1
         return True
