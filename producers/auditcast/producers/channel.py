@@ -30,19 +30,16 @@ class Channel(Protocol):
     """The last trouble with the broker, as a sentence; it may be over."""
 
     def __len__(self) -> int:
-        """Events that are neither durable nor given up."""
+        """Events that are neither durable nor given up, and perhaps a few things that only the channel knows of."""
 
     def send(self, key: str, value: bytes, headers: Headers, max_block: float, settle: Settle | None) -> None:
         """Take one event; raises `BufferFull` after `max_block` seconds without room, and `Closed`."""
 
     def flush(self, timeout: float) -> int:
-        """Wait until all that was sent is settled, at most `timeout` seconds; how many events are not."""
+        """Wait until all that was sent is settled, at most `timeout` seconds; 0 if it is, else about how many."""
 
     def close(self, timeout: float) -> int:
         """Take nothing more, flush, and give up what is left after `timeout` seconds; how many that were."""
 
     def retire(self) -> None:
         """Take nothing more; what is on its way is still settled."""
-
-    def abandon(self) -> None:
-        """Leave it to the parent process, in a child just forked."""

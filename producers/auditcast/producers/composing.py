@@ -78,7 +78,11 @@ class Composer:
             members["client"] = {"ip": ip, "user_agent": user_agent}
         try:
             data: PlainData | AnyData = msgspec.convert(members, PlainData)
+            # msgspec makes lists of sets, and floats of decimals whether they fit or not.
+            usual = data.metadata == metadata or metadata is None
         except msgspec.ValidationError:
+            usual = False
+        if not usual:
             data = _unusual(members)
         subject = UNSET if data.target is None else data.target.id
         if subject is not UNSET and not (subject.isascii() and subject.isprintable()) and not permitted(subject):
@@ -135,7 +139,7 @@ def _checked(field: str, text: str, kind: Any) -> str:
 
 
 def _unusual(members: dict[str, Any]) -> AnyData:
-    """For metadata that is deep, or has tuples, or members of enumerations; raises `InvalidEvent` for all else."""
+    """For metadata that is deep, or has tuples, decimals or very large numbers; raises `InvalidEvent` for all else."""
     try:
         data = msgspec.convert(members, AnyData)
     except msgspec.ValidationError as error:
@@ -143,7 +147,7 @@ def _unusual(members: dict[str, Any]) -> AnyData:
     fault = refusals.metadata_fault(data.metadata)
     if fault is not None:
         raise fault
-    plain = msgspec.json.decode(msgspec.json.encode(data.metadata))
+    plain = msgspec.json.decode(_encode_unusual(data.metadata))
     return msgspec.structs.replace(data, metadata=plain)
 
 
@@ -175,5 +179,6 @@ def _time(given: object) -> str:
     raise InvalidEvent("occurred_at", "give a datetime with a time zone, RFC 3339 text, or milliseconds since 1970")
 
 
+_encode_unusual = msgspec.json.Encoder(decimal_format="number").encode
 _organization = lru_cache(maxsize=4096)(partial(_attribute, "organization"))
 _text_of_now = lru_cache(maxsize=8)(time_text)  # a busy service emits many events in a millisecond

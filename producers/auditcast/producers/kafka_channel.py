@@ -2,8 +2,10 @@
 
 import ctypes
 import logging
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +25,8 @@ LINGER_MS = 5
 
 COMPRESSION = "lz4"
 
-_PURGE_S = 1.0
-"""How long closing takes, after its timeout, to report what is given up."""
+_PURGE_S = 5.0
+"""How long closing may take, after its timeout, to report what is given up; 100,000 events take one second."""
 
 _POLL_S = 0.1
 """How soon the thread notices that it shall end; an answer of the broker wakes it at once."""
@@ -45,6 +47,7 @@ _BUSY_S = 0.02
 _REPEAT_S = 60.0
 """How often trouble with the broker is logged."""
 
+_PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 _NO_TOPIC = {KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
 _log = logging.getLogger("auditcast.producers")
 
@@ -67,6 +70,8 @@ class KafkaChannel:
         self._failed = failed
         self._closed = False
         self._sent = 0
+        self._given_up = 0
+        self._counting = threading.Lock()
         self._silent_until = 0.0
         settings = {
             "linger_ms": LINGER_MS,
@@ -80,6 +85,7 @@ class KafkaChannel:
         # Looked up once: this is the path of every event.
         self._produce = self._producer.produce
         self._on_delivery = self._reported
+        _channels.add(self)
         threading.Thread(target=self._serve, name="auditcast-producer", daemon=True).start()
 
     def __len__(self) -> int:
@@ -104,7 +110,7 @@ class KafkaChannel:
             deadline = deadline or now + max_block
             if now >= deadline:
                 reason = self.trouble or f"the broker at {self._at} is too slow"
-                raise BufferFull(f"no room for one more event, {len(self._producer)} wait already: {reason}")
+                raise BufferFull(f"there is no room for one more event: {reason}")
             time.sleep(min(_ROOM_S, deadline - now))
         # Whoever closes sets this first and then flushes, so here it was too late for that flush, perhaps.
         if self._closed:
@@ -120,20 +126,14 @@ class KafkaChannel:
     def close(self, timeout: float) -> int:
         """Take nothing more, flush, and give up what is left after `timeout` seconds; how many that were."""
         self.retire()
-        left = self.flush(timeout)
-        if left:
+        if self.flush(timeout):
             self._producer.purge()
             self.flush(_PURGE_S)
-        return left
+        return self._given_up
 
     def retire(self) -> None:
         """Take nothing more; what is on its way is still settled."""
         self._closed = True
-
-    def abandon(self) -> None:
-        """Leave it to the parent process, in a child just forked."""
-        # To free it would wait for threads that this process does not have, so it is never freed.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
 
     def _serve(self) -> None:
         busy = False
@@ -147,6 +147,9 @@ class KafkaChannel:
 
     def _reported(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
+            if error.code() in _PURGED:
+                with self._counting:  # two threads may report
+                    self._given_up += 1
             self._failed((message.key() or b"").decode(), message.value() or b"", self._reason(error))
 
     def _reported_to(self, settle: Settle) -> Callable[[KafkaError | None, Message], None]:
@@ -164,7 +167,7 @@ class KafkaChannel:
         now = time.monotonic()
         if now >= self._silent_until:
             self._silent_until = now + _REPEAT_S
-            _log.warning("%d audit events wait: %s", len(self._producer), self.trouble)
+            _log.warning("audit events wait: %s", self.trouble)
 
     def _reason(self, error: KafkaError) -> str:
         code = error.code()
@@ -177,3 +180,14 @@ class KafkaChannel:
         if code == KafkaError._PURGE_INFLIGHT:
             return "it was given up before the broker acknowledged it, so it may be there or not"
         return error.str()
+
+
+def _after_fork() -> None:
+    """In a child just forked: the producers stay the parent's."""
+    for channel in list(_channels):
+        # To free one would wait for threads that this process does not have, so it is never freed.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(channel._producer))
+
+
+_channels: "weakref.WeakSet[KafkaChannel]" = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork)

@@ -157,7 +157,7 @@ class AuditLog:
         return event.id
 
     def flush(self, timeout: float = FLUSH_TIMEOUT_S) -> int:
-        """Wait until all events so far are durable or given up; after `timeout` seconds, how many are neither."""
+        """Wait until all events so far are durable or given up; 0 if so, else about how many are neither at the end."""
         return self._outlet.flush(timeout)
 
     def close(self, timeout: float | None = None) -> int:
@@ -173,7 +173,7 @@ class AuditLog:
 
     @property
     def pending(self) -> int:
-        """How many events are neither durable nor given up."""
+        """About how many events are neither durable nor given up; 0 only if none."""
         return len(self._outlet)
 
     @property

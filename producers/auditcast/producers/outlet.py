@@ -61,10 +61,7 @@ class Outlet:
     def forked(self) -> None:
         """In a child just forked: the parent's channel and the events in it stay the parent's."""
         self._lock = threading.RLock()  # a thread of the parent may have held the other one
-        if self._channel is not None:
-            self._channel.abandon()
-        if not self._closed:
-            self._channel = None
+        self._channel = None
 
     def _another_channel(self) -> Channel:
         """The first one of a forked child, or one in place of a broken one."""

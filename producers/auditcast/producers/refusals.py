@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
@@ -110,18 +111,22 @@ def _key_problem(key: object) -> str | None:
 
 def _problem(value: object) -> str | None:
     """What is wrong with a value that is no object or array."""
+    problem = None
     match value:
         case None | bool():
-            return None
-        case str():
-            return "it holds a lone surrogate, which no UTF-8 text can" if _has_surrogate(value) else None
+            pass
+        case str() if _has_surrogate(value):
+            problem = "it holds a lone surrogate, which no UTF-8 text can"
         case int() if not within_limits(int(value), 0):
-            return "the number has more than 64 bits: give it as text"
+            problem = "the number has more than 64 bits: give it as text"
         case float() if not math.isfinite(value):
-            return f"{value} is no JSON number: give a finite one, text or None"
+            problem = f"{value} is no JSON number: give a finite one, text or None"
+        case Decimal():
+            if not (value.is_finite() and Decimal(repr(float(value))) == value):
+                problem = f"{value} is more than a JSON number can hold: give it as text"
         case _ if not _survives(value):
-            return f"{named(value)} is no JSON: give text, a number, a boolean, a list, a dict or None"
-    return None
+            problem = f"{named(value)} is no JSON: give text, a number, a boolean, a list, a dict or None"
+    return problem
 
 
 def _survives(value: object) -> bool:

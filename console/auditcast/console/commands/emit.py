@@ -81,7 +81,7 @@ class _Run:
             left = now_left
 
     def _report(self, stopped: str | None) -> None:
-        lost = len(self._failures) + self._log.pending
+        lost = len(self._failures)
         problems = [stopped] if stopped else []
         before = " before it" if stopped or (self._bad and not self._keep_going) else ""
         if self._keep_going and self._bad:
@@ -91,8 +91,7 @@ class _Run:
         elif self._bad:
             problems.append(self._bad[0])
         if lost:
-            reason = self._failures[0].reason if self._failures else "the broker does not acknowledge them"
-            problems.append(f"{_count(lost, 'event')} not known to be durable: {reason}")
+            problems.append(f"{_count(lost, 'event')} not known to be durable: {self._failures[0].reason}")
         summary = f"{_count(self._emitted - lost, 'event')} emitted"
         if problems:
             raise EmitFailed(f"{'; '.join(problems)} ({summary}{before})")

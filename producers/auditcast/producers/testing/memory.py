@@ -105,9 +105,6 @@ class _Memory:
     def retire(self) -> None:
         self._closed = True
 
-    def abandon(self) -> None:
-        """A forked child has a copy of the list."""
-
 
 def _emitted(event: CloudEvent) -> Emitted:
     data = event.data
