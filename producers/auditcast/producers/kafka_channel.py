@@ -24,6 +24,8 @@ LINGER_MS = 5
 """How long an event waits for company on its way."""
 
 COMPRESSION = "lz4"
+# CPU per event and size on the wire, made-up events of 850 bytes emitted without a pause:
+#   none 5.2 µs, 1.09   lz4 4.7 µs, 0.14   snappy 5.3 µs, 0.15   zstd 5.8 µs, 0.06
 
 _PURGE_S = 5.0
 """How long closing may take, after its timeout, to report what is given up; 100,000 events take one second."""
