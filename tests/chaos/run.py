@@ -146,6 +146,8 @@ class _Run:
 
     def _report(self, *, settled: bool) -> Report:
         self._stage.check()
+        logs = {worker.name: worker.log.read_text(errors="replace") for worker in self._stage.workers.all}
+        self._nemesis.findings += [f"{name} logged a traceback" for name, log in logs.items() if "Traceback" in log]
         return judge(
             self._stage.account,
             seed=self._options.seed,
