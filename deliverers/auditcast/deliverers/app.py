@@ -1,15 +1,13 @@
 """Wires the deliverer: one thread reads, the event loop delivers."""
 
 import asyncio
-import gc
 import logging
-import resource
 import signal
-import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
+from auditcast.deliverers import host
 from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
@@ -22,8 +20,8 @@ from auditcast.deliverers.reader import Reader, Settled
 from auditcast.deliverers.settings import Settings
 from auditcast.deliverers.transport import Limits, Transport
 from auditcast.kafka.names import Topics
+from auditcast.kafka.topics import require
 from auditcast.kafka.views import View
-from auditcast.schemas.errors import Misconfigured
 from auditcast.schemas.networks import networks
 from auditcast.schemas.sealing import Sealer
 
@@ -45,8 +43,6 @@ STOP_GRACE_S = 6.0
 
 CLOSE_S = 2.5
 """What leaving the group may take beyond that."""
-
-SPARE_FILES = 100
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +68,16 @@ class _Deliverer:
         self._loop = asyncio.get_running_loop()
         self._end = end
         self._grace_s = REBALANCE_GRACE_S
-        topics = Topics(settings.connection.topic_prefix)
+        self._connection = settings.connection
+        self._timestamps = settings.timestamps
+        self._topics = Topics(self._connection.topic_prefix)
         allowed = networks(settings.allowed_networks)
-        _allow_files(settings.delivery_connections)
-        context = _tls(settings.delivery_ca_file)
+        host.allow_files(settings.delivery_connections)
+        context = host.tls(settings.delivery_ca_file)
         limits = _limits(settings)
         guard = Guard(allowed, limits.connect / 2)
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
-        self._view = View(settings.connection, topics.destinations, self._changed, self._failed)
+        self._view = View(self._connection, self._topics.destinations, self._changed, self._failed)
         self._destinations = Destinations(
             self._view.get, Sealer([key.reveal() for key in settings.sealing_keys]), allowed
         )
@@ -89,15 +87,15 @@ class _Deliverer:
             agent=f"auditcast/{version('auditcast')}",
             wait_s=settings.revision_wait_ms / 1000,
         )
-        self._outbox = Outbox(settings.connection)
+        self._outbox = Outbox(self._connection)
         self._dispatcher = Dispatcher(
             Lanes(budget=settings.delivery_buffer_bytes, lane_bytes=settings.delivery_lane_bytes),
-            topics,
+            self._topics,
             deliver=courier.deliver,
             append=self._outbox.append,
             failed=end,
         )
-        self._reader = Reader(settings.connection, topics.batches, topics.deliverer_group, self._revoking)
+        self._reader: Reader | None = None
         self._thread = ThreadPoolExecutor(1, "reader")
 
     async def run(self, ended: asyncio.Future[None]) -> None:
@@ -106,26 +104,37 @@ class _Deliverer:
         try:
             await ended
             self._grace_s = STOP_GRACE_S
-            await pump
         finally:
+            if self._reader is None:
+                pump.cancel()  # it is still looking around, which may take long
+            await asyncio.wait([pump])
             await self._close()
         log.info("deliverer.stopped")
 
     async def _pump(self, ended: asyncio.Future[None]) -> None:
         try:
-            self._view.start()
-            await self._loop.run_in_executor(None, self._view.wait_caught_up, VIEW_S)
-            _spare_the_collector()
+            await self._loop.run_in_executor(None, self._look_around)
+            host.spare_the_collector()
             log.info("deliverer.started")
+            self._reader = reader = Reader(
+                self._connection, self._topics.batches, self._topics.deliverer_group, self._revoking
+            )
             while not ended.done():
                 held = self._dispatcher.held()
                 wait_s = HELD_READ_S if held is None or held else READ_S
                 parcels = await self._loop.run_in_executor(
-                    self._thread, self._reader.read, wait_s, self._dispatcher.settled(), held
+                    self._thread, reader.read, wait_s, self._dispatcher.settled(), held
                 )
                 self._dispatcher.receive(parcels)
         except Exception as error:  # noqa: BLE001  (whatever it is, it ends the process)
             self._end(error)
+
+    def _look_around(self) -> None:
+        """See that the topics are right, and learn of all destinations."""
+        for difference in require(self._connection, self._timestamps):
+            log.warning("topics.differ", extra={"detail": str(difference)})
+        self._view.start()
+        self._view.wait_caught_up(VIEW_S)
 
     def _revoking(self, claims: list[Claim]) -> list[Settled]:
         """In the reader's thread: have the loop give the claims up."""
@@ -139,25 +148,16 @@ class _Deliverer:
         self._loop.call_soon_threadsafe(self._end, error)
 
     async def _close(self) -> None:
-        closing = self._loop.run_in_executor(self._thread, self._reader.close)
-        _, late = await asyncio.wait([closing], timeout=STOP_GRACE_S + CLOSE_S)
-        if late:
-            log.warning("group.left_late")
+        if self._reader is not None:
+            closing = self._loop.run_in_executor(self._thread, self._reader.close)
+            _, late = await asyncio.wait([closing], timeout=STOP_GRACE_S + CLOSE_S)
+            if late:
+                log.warning("group.left_late")
         await self._dispatcher.stop()
         await self._connections.close()
         self._view.close()
         self._outbox.close()
         self._thread.shutdown(wait=False)
-
-
-def _spare_the_collector() -> None:
-    """Keep what lives as long as the process out of Python's cycle collection, and have it run less often.
-
-    Left as it is, it takes a tenth of all CPU time here: it walks through every batch that waits, and all modules.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -167,31 +167,3 @@ def _limits(settings: Settings) -> Limits:
         first_byte=settings.delivery_first_byte_ms / 1000,
         whole=settings.delivery_whole_ms / 1000,
     )
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    """The system's authorities and those of `ca_file`; TLS 1.2 and above, certificates and names verified."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError):
-            raise Misconfigured(
-                f"AUDITCAST_DELIVERY_CA_FILE: {ca_file} is no readable PEM file of certificates"
-            ) from None
-    return context
-
-
-def _allow_files(connections: int) -> None:
-    """Raise the soft limit of open files, as far as it goes, to what that many connections need."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + SPARE_FILES
-    if hard not in (-1, resource.RLIM_INFINITY) and hard < needed:
-        raise Misconfigured(
-            f"AUDITCAST_DELIVERY_CONNECTIONS: {connections} connections need {needed} open files, but the system allows"
-            f" {hard}: lower it, or raise the limit (ulimit -n)"
-        )
-    if soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -5,6 +5,7 @@ same process: a rebalance takes everything away, and gives (mostly the same) par
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -23,6 +24,9 @@ AT_ONCE = 32
 
 COMMITTED_S = 10.0
 """How long the group's coordinator may take to say what was committed."""
+
+WARN_EVERY_S = 30.0
+"""How often one kind of the client's errors is logged."""
 
 Settled = tuple[Claim, int]
 
@@ -45,6 +49,7 @@ class Reader:
         self._committed: dict[Claim, int] = {}
         self._paused: set[Claim] = set()
         self._fatal: KafkaError | None = None
+        self._warned: dict[int, float] = {}
         self._consumer: Consumer = clients.member(
             connection,
             group,
@@ -175,16 +180,23 @@ class Reader:
         self._claims, self._committed, self._paused = {}, {}, set()
 
     def _failed(self, error: KafkaError) -> None:
-        log.warning("kafka.error", extra={"detail": error.str()})
         if error.fatal():
             self._fatal = error
+        self._warn(error)
 
     def _complain(self, error: KafkaError) -> None:
         if error.code() in _NO_TOPIC:
             raise WrongTopics("the topic of the batches does not exist: run 'auditcast topics create'")
         if error.fatal() or error.code() in _NOT_ALLOWED:
             raise clients.translated(error, self._connection)
-        log.warning("kafka.error", extra={"detail": error.str()})
+        self._warn(error)
+
+    def _warn(self, error: KafkaError) -> None:
+        """Log an error, but not the twenty a second that come while a broker is down."""
+        now = time.monotonic()
+        if now - self._warned.get(error.code(), -WARN_EVERY_S) >= WARN_EVERY_S:
+            self._warned[error.code()] = now
+            log.warning("kafka.error", extra={"detail": error.str()})
 
 
 _NOT_ALLOWED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}

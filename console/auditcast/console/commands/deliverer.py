@@ -9,7 +9,6 @@ from auditcast.console import logs
 from auditcast.deliverers.app import run
 from auditcast.deliverers.settings import Settings
 from auditcast.kafka.settings import read
-from auditcast.kafka.topics import require
 
 
 @click.command()
@@ -20,5 +19,4 @@ def command() -> None:
     """
     settings = read(Settings, os.environ)
     logs.setup()
-    require(settings.connection, timestamps=settings.timestamps)
     asyncio.run(run(settings))
