@@ -1,12 +1,13 @@
 """Wires the processor: Faust consumes and shares out partitions, the worker does the rest."""
 
 import asyncio
-import contextlib
 import logging
+import os
 import shutil
 import signal
 import ssl
 import tempfile
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
@@ -30,7 +31,10 @@ from auditcast.schemas.wire import decode_as
 log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 4.0
-"""How long a stopping processor waits for what it has begun; then as long again for Faust to leave the group."""
+"""How long a stopping processor waits for what it has begun."""
+
+LEAVE_SECONDS = 8.5
+"""How long stopping may take in all."""
 
 
 async def run(settings: Settings) -> None:
@@ -74,6 +78,11 @@ async def run(settings: Settings) -> None:
             starting.result()
             log.info("processor.started", extra={"group": topics.processor_group, "partitions": worker.partitions})
         await ended
+        _leave_within(LEAVE_SECONDS, 0)
+    except Exception as error:
+        log.error("processor.failed", extra={"detail": str(error)})  # noqa: TRY400  (it is raised, below)
+        _leave_within(LEAVE_SECONDS, 1)
+        raise
     finally:
         await _stop(app, worker)
         for task in tasks:
@@ -203,8 +212,22 @@ async def _stop(app: faust.App, worker: Worker) -> None:
     if app.started:
         app.consumer.stop_flow()
     await worker.finish(FINISH_SECONDS)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(FINISH_SECONDS):
-            if app.started:
-                await worker.commit()
-            await app.stop()
+    if app.started:
+        await worker.commit()
+    await app.stop()
+
+
+def _leave_within(seconds: float, code: int) -> None:
+    """End the process for sure: threads that wait for a broker which does not answer would hold it for minutes.
+
+    All that matters is durable by then, or is done again by the next owner.
+    """
+
+    def leave() -> None:
+        log.warning("processor.left_late", extra={"seconds": seconds})
+        logging.shutdown()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
