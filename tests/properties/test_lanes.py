@@ -76,3 +76,16 @@ def _next(lanes: Lanes, waiting: dict[str, list[Parcel]], name: str) -> Parcel:
     assert taken is (tests or waiting[name])[0]
     waiting[name].remove(taken)
     return taken
+
+
+def test_what_is_held_back_goes_on_when_half_is_gone() -> None:
+    lanes = Lanes(budget=BUDGET, lane_bytes=LANE)
+    claim = Claim("t", 0)
+    for number in range(BUDGET // SIZE + 1):
+        lanes.add(parcel(batch("a", number), number, claim))
+    assert lanes.take("a")
+    for left in range(BUDGET // SIZE, 0, -1):
+        assert lanes.overflowing == (left >= BUDGET // SIZE // 2)
+        assert (claim in lanes.held()) == (left >= LANE // SIZE // 2)
+        lanes.landed("a")
+        assert lanes.take("a")
