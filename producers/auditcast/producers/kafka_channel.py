@@ -88,7 +88,8 @@ class KafkaChannel:
         self._produce = self._producer.produce
         self._on_delivery = self._reported
         _channels.add(self)
-        threading.Thread(target=self._serve, name="auditcast-producer", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="auditcast-producer", daemon=True)
+        self._thread.start()
 
     def __len__(self) -> int:
         return len(self._producer)

@@ -1,9 +1,11 @@
 """The channel into Kafka, against librdkafka's own mock cluster and against a broker that is not there."""
 
+import gc
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 from typing import Any
 
 import pytest
@@ -99,10 +101,12 @@ def test_who_waits_for_room_goes_on_when_there_is_some() -> None:
     assert [value for _, value, _ in failed] == [b"first", b"second"]
 
 
-def test_a_busy_thread_does_not_fill_the_buffer_with_answers() -> None:
+def test_who_emits_without_a_pause_handles_the_answers_itself() -> None:
+    handled_by: set[int] = set()
     with channel([], queue_buffering_max_messages=5_000, **mock()) as to_mock:
         for _ in range(50_000):
-            send(to_mock, max_block=10)
+            send(to_mock, settle=lambda _: handled_by.add(get_ident()), max_block=10)
+        assert get_ident() in handled_by
         assert to_mock.flush(30) == 0
 
 
@@ -171,3 +175,20 @@ def test_a_forked_child_emits_through_a_producer_of_its_own_and_can_exit() -> No
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert [each.id for each in failures] == [mine]
+
+
+def test_a_forked_child_can_collect_what_the_parent_closed_before() -> None:
+    gc.disable()
+    try:
+        with channel([], **mock()) as closed:
+            pass
+        closed._thread.join()
+        del closed
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # freeing a producer of the parent would wait for ever
+            gc.collect()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        gc.enable()
