@@ -2,8 +2,8 @@
 
 The bare parts are msgspec's encoding of the same events, and confluent-kafka's produce of the same bytes, key and
 header with a delivery callback, under the same settings, in the loop of its own manual (`produce`, `poll(0)`). Rounds
-of the two alternate in one process; medians are printed. The goal is at most twice. It starts the embedded broker
-unless told `--broker host:port`.
+of the two alternate in one process; medians are printed, and the median ratio of neighbouring rounds. The goal is at
+most twice. It starts the embedded broker unless told `--broker host:port`.
 """
 
 import argparse
@@ -136,7 +136,7 @@ class _Embedded:
 
 
 def main() -> None:
-    """Print the table; exit code 1 if the goal is missed."""
+    """Print the table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=10_000, help="events a round")
     options.add_argument("--rounds", type=int, default=15)
@@ -159,8 +159,9 @@ def main() -> None:
         print(
             f"{name:24} {statistics.median(figures):6.2f} µs CPU an event  ({min(figures):.2f} to {max(figures):.2f})"
         )
-    whole, parts = (statistics.median(figures) for figures in spent.values())
-    print(f"{'ratio':24} {whole / parts:6.2f}  (goal: at most {GOAL:g})")
+    # Of each round's own pair, since other work on the machine slows neighbours in time alike.
+    ratio = statistics.median(whole / parts for whole, parts in zip(*spent.values(), strict=True))
+    print(f"{'ratio':24} {ratio:6.2f}  (goal: at most {GOAL:g})")
 
 
 if __name__ == "__main__":
