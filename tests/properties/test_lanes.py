@@ -5,13 +5,12 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.lanes import SHARE, Lanes
 from auditcast.deliverers.parcels import Claim, Parcel
 from tests.unit.deliverers.parcels import batch, parcel
 
 SIZE = parcel(batch()).size
 BUDGET = 12 * SIZE
-LANE = 4 * SIZE
 
 moves = st.lists(
     st.one_of(
@@ -25,7 +24,7 @@ moves = st.lists(
 
 @given(moves)
 def test_lanes_against_plain_lists(moves: list[tuple[str, object, bool | None]]) -> None:
-    lanes = Lanes(budget=BUDGET, lane_bytes=LANE)
+    lanes = Lanes(BUDGET)
     waiting: dict[str, list[Parcel]] = defaultdict(list)
     flying: dict[str, Parcel] = {}
     # One destination's batches lie in one partition.
@@ -57,15 +56,15 @@ def test_lanes_against_plain_lists(moves: list[tuple[str, object, bool | None]])
         held = [*flying.values(), *(each for queue in waiting.values() for each in queue)]
         assert lanes.bytes == SIZE * len(held)
         assert len(lanes) == len(flying)
-        for name in flying:
-            size = SIZE * (1 + len(waiting[name]))
-            if size > LANE:
-                assert claims[name] in lanes.held()
-            if lanes.bytes > BUDGET:
-                assert lanes.overflowing
+        if move != "revoke" and what in flying:
+            bound = max(BUDGET - lanes.bytes, 0) // SHARE
+            size = SIZE * (1 + len(waiting[str(what)]))
+            assert size <= bound or claims[str(what)] in lanes.held()
+            assert size > bound // 2 or claims[str(what)] not in lanes.held()
+        assert lanes.overflowing or lanes.bytes <= BUDGET
+        assert not lanes.overflowing or lanes.bytes > BUDGET // 2
         if not held:
             assert lanes.held() == frozenset()
-            assert not lanes.overflowing
 
 
 def _next(lanes: Lanes, waiting: dict[str, list[Parcel]], name: str) -> Parcel:
@@ -79,13 +78,25 @@ def _next(lanes: Lanes, waiting: dict[str, list[Parcel]], name: str) -> Parcel:
 
 
 def test_what_is_held_back_goes_on_when_half_is_gone() -> None:
-    lanes = Lanes(budget=BUDGET, lane_bytes=LANE)
+    lanes = Lanes(20 * SIZE)
     claim = Claim("t", 0)
-    for number in range(BUDGET // SIZE + 1):
+    for number in range(21):
         lanes.add(parcel(batch("a", number), number, claim))
     assert lanes.take("a")
-    for left in range(BUDGET // SIZE, 0, -1):
-        assert lanes.overflowing == (left >= BUDGET // SIZE // 2)
-        assert (claim in lanes.held()) == (left >= LANE // SIZE // 2)
+    for left in range(20, 0, -1):
         lanes.landed("a")
         assert lanes.take("a")
+        assert lanes.overflowing == (left > 10)
+        assert (claim in lanes.held()) == (left > (20 - left) // SHARE // 2)
+
+
+def test_many_slow_lanes_leave_room_for_others() -> None:
+    lanes = Lanes(1000 * SIZE)
+    claims = [Claim("t", partition) for partition in range(100)]
+    for number in range(5000):
+        for claim in claims[:50]:
+            if claim not in lanes.held():
+                lanes.add(parcel(batch(f"slow-{claim.partition}", number), number, claim))
+    assert not lanes.overflowing
+    lanes.add(parcel(batch("fast"), 0, claims[-1]))
+    assert claims[-1] not in lanes.held()

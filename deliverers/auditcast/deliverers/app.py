@@ -89,7 +89,7 @@ class _Deliverer:
         )
         self._outbox = Outbox(self._connection)
         self._dispatcher = Dispatcher(
-            Lanes(budget=settings.delivery_buffer_bytes, lane_bytes=settings.delivery_lane_bytes),
+            Lanes(settings.delivery_buffer_bytes),
             self._topics,
             deliver=courier.deliver,
             append=self._outbox.append,

@@ -1,7 +1,8 @@
 """All lanes under one budget of bytes, and which partitions must wait. Pure.
 
-A lane over its bound holds back the partitions that its parcels came from until half of it is gone; all lanes together
-over the budget hold back everything. A lane without work does not exist, so memory follows work, not destinations.
+A lane with more than a share of what is free of the budget holds back the partition that its parcels come from, until
+it has half of that. So one fast destination may use much, each of many slow ones gets little, and something is always
+left for the others. A lane without work does not exist: memory follows work, not destinations.
 """
 
 from collections.abc import Iterable
@@ -9,13 +10,15 @@ from collections.abc import Iterable
 from auditcast.deliverers.lane import Lane
 from auditcast.deliverers.parcels import Claim, Parcel
 
+SHARE = 4
+"""A lane may have a quarter of what is free: a single one a fifth of the budget, 20 slow ones five sixths of it."""
+
 
 class Lanes:
-    """Queues by destination. `budget` and `lane_bytes` are bounds that one read may pass, by no more than itself."""
+    """Queues by destination. One read may pass the `budget`, by no more than itself."""
 
-    def __init__(self, *, budget: int, lane_bytes: int) -> None:
+    def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._lane_bytes = lane_bytes
         self._lanes: dict[str, Lane] = {}
         self._full: set[str] = set()
         self.bytes = 0
@@ -32,11 +35,7 @@ class Lanes:
         if lane is None:
             lane = self._lanes[parcel.lane] = Lane(parcel.claim)
         lane.add(parcel)
-        self.bytes += parcel.size
-        if lane.bytes > self._lane_bytes:
-            self._full.add(parcel.lane)
-        if self.bytes > self._budget:
-            self.overflowing = True
+        self._weigh(parcel.lane, parcel.size)
         return new
 
     def take(self, name: str) -> Parcel | None:
@@ -49,13 +48,13 @@ class Lanes:
 
     def landed(self, name: str) -> None:
         """The parcel in flight of a lane is done with."""
-        self._freed(name, self._lanes[name].landed())
+        self._weigh(name, -self._lanes[name].landed())
 
     def withdraw(self, claims: Iterable[Claim]) -> None:
         """Forget everything that waits under `claims`."""
         given_up = set(claims)
         for name, lane in self._lanes.items():
-            self._freed(name, lane.withdraw(given_up))
+            self._weigh(name, -lane.withdraw(given_up))
 
     def held(self) -> frozenset[Claim]:
         """The claims whose partitions must wait for a full lane."""
@@ -66,9 +65,15 @@ class Lanes:
         wanted = set(claims)
         return any(lane.flying is not None and lane.flying.claim in wanted for lane in self._lanes.values())
 
-    def _freed(self, name: str, size: int) -> None:
-        self.bytes -= size
-        if self._lanes[name].bytes <= self._lane_bytes // 2:
+    def _weigh(self, name: str, change: int) -> None:
+        """Take note of bytes that a lane got, or gave free."""
+        self.bytes += change
+        bound = max(self._budget - self.bytes, 0) // SHARE
+        if self._lanes[name].bytes > bound:
+            self._full.add(name)
+        elif self._lanes[name].bytes <= bound // 2:
             self._full.discard(name)
-        if self.bytes <= self._budget // 2:
+        if self.bytes > self._budget:
+            self.overflowing = True
+        elif self.bytes <= self._budget // 2:
             self.overflowing = False

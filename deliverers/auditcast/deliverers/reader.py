@@ -60,6 +60,8 @@ class Reader:
             # Small, since lanes queue too, and a pause throws it away; with the default back-off, 1 s, it would starve.
             queued_max_messages_kbytes=4 * 1024,
             fetch_queue_backoff_ms=10,
+            # A partition that goes on after a pause waits for the fetch under way, which waits so long for others.
+            fetch_wait_max_ms=50,
         )
         self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 

@@ -33,11 +33,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=20_000, description="Connections open at a time; each takes about 0.3 MB")
     ] = 400
     delivery_buffer_bytes: Annotated[
-        int, Meta(ge=4_000_000, description="Memory for batches that wait to be delivered, over all destinations")
+        int, Meta(ge=16_000_000, description="Memory for batches that wait to be delivered, over all destinations")
     ] = 128_000_000
-    delivery_lane_bytes: Annotated[
-        int, Meta(ge=100_000, description="Memory for batches that wait for one destination; its partition pauses then")
-    ] = 4_000_000
     revision_wait_ms: Annotated[
         Milliseconds, Meta(description="The longest wait for the destination's revision that a batch was made under")
     ] = 10_000

@@ -28,7 +28,7 @@ class World:
         self.errors: list[BaseException] = []
         self.claim = Claim("audit.batches", 0)
         self.dispatcher = Dispatcher(
-            Lanes(budget=10**6, lane_bytes=10**6),
+            Lanes(10**6),
             Topics(),
             deliver=self._deliver,
             append=self._append,
