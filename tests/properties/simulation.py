@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditcast.kafka.names import Topics
-from auditcast.processors import controls, state
-from auditcast.processors.owned import Owned
-from auditcast.processors.partition import Partition, Place
+from auditcast.processors import controls
+from auditcast.processors.owned import take_over
+from auditcast.processors.partition import Place
 from auditcast.processors.writer import Writer
 from auditcast.schemas import events
 from auditcast.schemas.records import AuditEvent, Batch, Revision
@@ -48,7 +48,7 @@ class Broker:
     links: list[dict[bytes, bytes]] = field(default_factory=lambda: [{} for _ in range(PARTITIONS)])
     batches: list[Batch] = field(default_factory=list)
     letters: dict[bytes, bytes] = field(default_factory=dict)
-    commits: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+    commits: list[int | None] = field(default_factory=lambda: [None] * PARTITIONS)
     clock: int = 1_700_000_000_000
 
     def append(self, partition: int, value: bytes, key: bytes | None = None, headers: Any = ()) -> None:
@@ -105,12 +105,10 @@ class Worker:
         self.partition = partition
         self.producer = FakeProducer(broker)
         self.writer = Writer(self.producer, TOPICS, _fail)  # type: ignore[arg-type]
-        durable = state.load(broker.links[partition])
-        committed = broker.commits[partition]
-        core = Partition(Place(TOPICS.events, partition, PARTITIONS), committed, durable, SEALER)
-        self.owned = Owned(core, committed, durable.garbage)
-        for key in durable.garbage:
-            self.writer.drop(key, partition)
+        place = Place(TOPICS.events, partition, PARTITIONS)
+        self.owned = take_over(place, broker.commits[partition], 0, broker.links[partition], SEALER)
+        self.start = self.owned.next
+        self.owned.begin(self.writer)
 
     def chunk(self, size: int) -> bool:
         """Step through up to `size` records; whether there were any."""
@@ -123,8 +121,10 @@ class Worker:
 
     def commit(self) -> None:
         """Commit, and drop the state that the commit makes superfluous."""
-        self.broker.commits[self.partition] = max(self.broker.commits[self.partition], self.owned.committable())
-        for key in self.owned.core.droppable(self.broker.commits[self.partition]):
+        offset, commits = self.owned.committable(), self.broker.commits
+        if offset != self.start:
+            commits[self.partition] = max(commits[self.partition] or 0, offset)
+        for key in self.owned.core.droppable(commits[self.partition] or 0):
             self.writer.drop(key, self.partition)
 
     def finish(self, rng: random.Random) -> None:

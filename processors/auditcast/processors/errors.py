@@ -3,6 +3,7 @@
 AuditcastError (schemas/errors.py)
 └── Crash                  going on would lose or falsify: end the process, non-zero; nothing is lost by that
     ├── MissingLink        a stream is in force and its chain is lost
+    ├── MissingState       all that was known of a partition is lost
     ├── LostWrite          the broker refused a write for good
     └── PartitionsChanged  the events topic was given another number of partitions
 """
@@ -19,6 +20,16 @@ class MissingLink(Crash):
 
     def __init__(self, stream: str) -> None:
         super().__init__(f"stream {stream} is in force, but the links topic holds no link of it: restore that topic")
+
+
+class MissingState(Crash):
+    """The group has committed offsets of a partition whose state is gone: its chains would silently begin anew."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        super().__init__(
+            f"the links topic has lost what it held of {topic}/{partition}: restore it, or delete the processors'"
+            " consumer group to begin every chain anew from the start of the log"
+        )
 
 
 class LostWrite(Crash):

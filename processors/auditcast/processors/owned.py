@@ -2,13 +2,14 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import read_compacted
 from auditcast.processors import state
-from auditcast.processors.effects import Effect
+from auditcast.processors.effects import Effect, PutState
+from auditcast.processors.errors import MissingState
 from auditcast.processors.holds import Holds
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import LogReader
@@ -25,11 +26,14 @@ LOAD_SECONDS = 60.0
 class Owned:
     """One assignment of a partition; when it is revoked the object is dropped, whatever is still under way."""
 
-    def __init__(self, core: Partition, next_offset: int, garbage: Sequence[str]) -> None:
+    def __init__(
+        self, core: Partition, next_offset: int, garbage: Sequence[str] = (), founding: Sequence[PutState] = ()
+    ) -> None:
         self.core = core
         self.holds = Holds()
         self.next = next_offset
-        self.garbage = garbage
+        self._garbage = garbage
+        self._founding = founding
         self.revoked = False
         self.ticked_at = 0.0
         self._offered: dict[str, tuple[int, str]] = {}
@@ -42,6 +46,12 @@ class Owned:
             return False
         self._offered[revision.destination] = revision.order
         return True
+
+    def begin(self, writer: Writer) -> None:
+        """Put the state in order before the first record."""
+        self.apply(self._founding, writer)
+        for key in self._garbage:
+            writer.drop(key, self.core.place.partition)
 
     def apply(self, effects: Iterable[Effect], writer: Writer) -> None:
         """Begin to make durable what a step asks for."""
@@ -65,18 +75,34 @@ class Owned:
 def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer) -> Owned:
     """Take over a partition: the commit is read first, then the links to their end. Blocking.
 
-    Raises `PartialRead`, `MissingLink`, `BrokerUnavailable`: without its whole state a partition must not be touched.
+    Raises `PartialRead`, `MissingState`, `MissingLink`, `BrokerUnavailable`: it is all of the state, or nothing.
     """
     committed = reader.committed(place.partition)
     log_start = reader.log_start(place.partition)
     if committed is not None and committed < log_start:
         lost(place, committed, log_start)
     links = read_compacted(connection, Topics(connection.topic_prefix).links, place.partition, LOAD_SECONDS)
-    start = log_start if committed is None else committed
+    owned = take_over(place, committed, log_start, links, sealer)
+    log.info("partition.loaded", extra={"partition": place.partition, "offset": owned.next, "keys": len(links)})
+    return owned
+
+
+def take_over(
+    place: Place, committed: int | None, log_start: int, links: Mapping[bytes, bytes], sealer: Sealer
+) -> Owned:
+    """A partition as the commit and `links`, all that is durable of it, have it.
+
+    A partition that was never committed is founded: from then on, state that is gone is noticed.
+    """
     durable = state.load(links)
-    core = Partition(place, start, durable, sealer)
-    log.info("partition.loaded", extra={"partition": place.partition, "offset": start, "keys": len(links)})
-    return Owned(core, start, durable.garbage)
+    root = state.root(place.topic, place.partition)
+    start = log_start if committed is None else committed
+    founding: list[PutState] = []
+    if root.stream not in durable.links:
+        if committed is not None:
+            raise MissingState(place.topic, place.partition)
+        founding.append(PutState(state.link_key(root.stream, root.sequence), root, start))
+    return Owned(Partition(place, start, durable, sealer), start, durable.garbage, founding)
 
 
 def lost(place: Place, expected: int, log_start: int) -> None:

@@ -85,7 +85,7 @@ class Partition:
 
     def droppable(self, committed: int) -> Iterator[str]:
         """Keys of the links topic that are not needed any more, given a commit read back from the broker."""
-        return state.droppable(self._durable, committed, self.place.partition)
+        return state.droppable(self._durable, committed)
 
     def step(self, record: LogRecord) -> list[Effect] | None:
         """Take the next record; None stands for no effects. Raises nothing that a record's content can cause."""

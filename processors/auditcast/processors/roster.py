@@ -3,7 +3,7 @@
 from auditcast.processors import state
 from auditcast.processors.errors import MissingLink
 from auditcast.processors.stream import Stream
-from auditcast.schemas.chain import GENESIS, stream_name
+from auditcast.schemas.chain import GENESIS, stream_epoch, stream_name
 from auditcast.schemas.errors import Undecodable
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Link, Revision, RevisionInForce
@@ -73,6 +73,7 @@ class Roster:
         """
         held = self._in_force.get(revision.destination)
         stream = self._streams.get(revision.destination)
+        name = held.stream if held is not None else self._name(revision, offset, timestamp)
         gap_from = gap_to = gap_offset = None
         if held is not None and held.gap_from is not None:
             told = held.gap_offset is not None and stream is not None and stream.covered > held.gap_offset
@@ -86,6 +87,7 @@ class Roster:
         return RevisionInForce(
             offset=offset,
             timestamp=timestamp,
+            stream=name,
             revision=revision,
             gap_from=gap_from,
             gap_to=gap_to,
@@ -94,24 +96,25 @@ class Roster:
 
     def _create(self, entry: RevisionInForce) -> tuple[Stream, Link | None]:
         """The stream that `entry` begins, and its link 0 unless a link is durable already."""
-        revision = entry.revision
-        name = stream_name(revision.destination, self._partition, revision.epoch)
         first = None
-        link = self._durable.links.get(name)
+        link = self._durable.links.get(entry.stream)
         if link is None:
-            link = first = Link(stream=name, sequence=0, last_event=0, last_offset=entry.offset, digest=GENESIS)
-        stream = self._streams[revision.destination] = Stream(name, self._partition, entry, link)
+            link = first = Link(stream=entry.stream, sequence=0, last_event=0, last_offset=entry.offset, digest=GENESIS)
+        stream = self._streams[entry.revision.destination] = Stream(self._partition, entry, link)
         return stream, first
+
+    def _name(self, revision: Revision, offset: int, timestamp: int) -> str:
+        epoch = stream_epoch(revision.epoch, offset, timestamp)
+        return stream_name(revision.destination, self._partition, epoch)
 
     def _restore(self, name: str, entry: RevisionInForce) -> None:
         self._in_force[name] = entry
         if entry.revision.state == "deleted":
             return
-        stream = stream_name(name, self._partition, entry.revision.epoch)
-        link = self._durable.links.get(stream)
+        link = self._durable.links.get(entry.stream)
         if link is None:
-            raise MissingLink(stream)
-        self._streams[name] = Stream(stream, self._partition, entry, link)
+            raise MissingLink(entry.stream)
+        self._streams[name] = Stream(self._partition, entry, link)
         self._index(self._streams[name])
 
     def _index(self, stream: Stream) -> None:

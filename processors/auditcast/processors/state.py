@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
 
-from auditcast.schemas.chain import stream_name
+from auditcast.schemas.chain import GENESIS
 from auditcast.schemas.records import Link, Moved, RevisionInForce
 from auditcast.schemas.wire import decode
 
@@ -54,6 +54,11 @@ def revision_key(destination: str, offset: int) -> str:
 def moved_key(source: int, offset: int) -> str:
     """The key of the newest event that was taken over from `source` by `offset`."""
     return f"moved/{source}@{offset}"
+
+
+def root(topic: str, partition: int) -> Link:
+    """What every founded partition has among its links: the sign that its state is there."""
+    return Link(stream=f"{topic}/{partition}", sequence=0, last_event=0, last_offset=-1, digest=GENESIS)
 
 
 def load(records: Mapping[bytes, bytes]) -> State:
@@ -100,14 +105,14 @@ def insert(entries: list[P], entry: P) -> None:
         entries.insert(place, entry)
 
 
-def droppable(state: State, committed: int, partition: int) -> Iterator[str]:
+def droppable(state: State, committed: int) -> Iterator[str]:
     """Keys that no commit from `committed` on can need again; they are taken out of `state`, too."""
     for name, revisions in state.revisions.items():
         newest = before(revisions, committed)
         while newest is not None and revisions[0].offset < newest.offset:
             yield revision_key(name, revisions.pop(0).offset)
         if newest is not None and newest.revision.state == "deleted":
-            link = state.links.pop(stream_name(name, partition, newest.revision.epoch), None)
+            link = state.links.pop(newest.stream, None)
             if link is not None:
                 yield link_key(link.stream, link.sequence)
     for source, entries in state.moved.items():

@@ -29,8 +29,8 @@ class Stream:
         "size",
     )
 
-    def __init__(self, name: str, partition: int, rule: RevisionInForce, link: Link) -> None:
-        self.name = name
+    def __init__(self, partition: int, rule: RevisionInForce, link: Link) -> None:
+        self.name = rule.stream
         self.partition = partition
         self.link = link
         self.covered = link.last_offset

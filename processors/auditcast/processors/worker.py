@@ -93,8 +93,8 @@ class Worker:
         except Exception as error:
             self._failed(error)
             raise
-        for key in owned.garbage:
-            self.writer.drop(key, partition)
+        owned.begin(self.writer)
+        self._committed[partition] = owned.next
         for revision in self._revisions.values():
             self._offer(owned, revision)
         return owned

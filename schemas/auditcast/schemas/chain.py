@@ -58,6 +58,14 @@ def stream_name(destination: str, partition: int, epoch: str) -> str:
     return f"{destination}-{partition}-{epoch}"
 
 
+def stream_epoch(revision_epoch: str, offset: int, timestamp: int) -> str:
+    """The epoch of the stream that a control record at `offset`, stamped `timestamp` ms, begins.
+
+    It follows from the log, so that a crash changes nothing, and is another one wherever the log or the state is.
+    """
+    return hashlib.sha256(f"{revision_epoch}\n{offset}\n{timestamp}".encode()).hexdigest()[:16]
+
+
 def batch_id(stream: str, sequence: int) -> str:
     """The batch's `webhook-id`: the same at every attempt, and free of dots, as Standard Webhooks asks."""
     return f"{stream}-{sequence}"

@@ -64,12 +64,14 @@ class Control(Struct, frozen=True, kw_only=True):
 class RevisionInForce(Struct, frozen=True, kw_only=True):
     """A revision that took effect at `offset` of a partition (in `audit.links`, key `destination@offset`).
 
-    `gap_from` is the time since which nothing was collected, `gap_to` the time until which (None: still so), and
-    `gap_offset` where collecting began again; the first batch opened after that offset carries the gap.
+    `stream` is the destination's stream there, named when its first revision took effect. `gap_from` is the time since
+    which nothing was collected, `gap_to` the time until which (None: still so), and `gap_offset` where collecting began
+    again; the first batch opened after that offset carries the gap.
     """
 
     offset: int
     timestamp: int
+    stream: str
     revision: Revision
     gap_from: int | None = None
     gap_to: int | None = None

@@ -14,7 +14,7 @@ from auditcast.console.demo.expectation import Difference, Expectation
 from auditcast.console.demo.ledger import Ledger
 from auditcast.kafka.partitioner import partition_of
 from auditcast.producers.testing import MemoryAuditLog
-from auditcast.schemas.chain import GENESIS, batch_id, body_digest, link_digest
+from auditcast.schemas.chain import GENESIS, batch_id, body_digest, link_digest, stream_epoch, stream_name
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch, Control, Revision
 from auditcast.schemas.sealing import Sealer, new_key
@@ -23,7 +23,8 @@ from auditcast.schemas.wire import encode
 KEY = bytes(32)
 SEALER = Sealer([new_key()])
 HOME = partition_of("ws", 4)
-STREAM = f"dst-{HOME}-e"
+T0 = 1_700_000_000_000
+STREAM = stream_name("dst", HOME, stream_epoch("e", 0, T0))
 
 
 def events(count: int) -> list[bytes]:
@@ -73,7 +74,7 @@ def account(logged: Sequence[bytes], batched: Sequence[Batch], delivered: Sequen
     )
     mac = SEALER.sign(b"control", str(HOME).encode(), revision)
     for offset, value in enumerate([encode(Control(partition=HOME, content=revision, mac=mac)), *logged]):
-        expectation.take(HOME, offset, value, [])
+        expectation.take(HOME, offset, T0, value, [])
     result = Account(expectation, Batches())
     for batch in batched:
         result.batches.take(encode(batch))

@@ -17,6 +17,8 @@ SEALER = Sealer([new_key()])
 HOME = partition_of("ws", PARTITIONS)
 ELSEWHERE = (HOME + 1) % PARTITIONS
 
+T0 = 1_700_000_000_000
+
 
 def event(id_: str, workspace: str = "ws", organization: str | None = "org") -> bytes:
     extension = f',"organizationid":"{organization}"' if organization else ""
@@ -47,12 +49,13 @@ def moved(value: bytes, source: int, offset: int, sealer: Sealer = SEALER) -> li
 def expected(*values: bytes | None, partition: int = HOME) -> Expectation:
     expectation = Expectation(PARTITIONS, SEALER)
     for offset, value in enumerate(values):
-        expectation.take(partition, offset, value, [])
+        expectation.take(partition, offset, T0, value, [])
     return expectation
 
 
-def ids(expectation: Expectation, stream: str = f"dst-{HOME}-e") -> list[int]:
-    return list(expectation.streams[stream].ids)
+def ids(expectation: Expectation) -> list[int]:
+    (stream,) = expectation.streams.values()
+    return list(stream.ids)
 
 
 def marks(*names: str) -> list[int]:
@@ -87,10 +90,10 @@ def test_expects_organizations_events_in_each_partition() -> None:
 
 def test_counts_a_moved_event_once_and_where_it_landed() -> None:
     found = expected(control(1), event("a"))
-    found.take(ELSEWHERE, 7, event("b"), [])
-    found.take(HOME, 2, event("b"), moved(event("b"), ELSEWHERE, 7))
-    found.take(HOME, 3, event("b"), moved(event("b"), ELSEWHERE, 7))
-    found.take(HOME, 4, event("c"), moved(event("c"), ELSEWHERE, 5, Sealer([new_key()])))
+    found.take(ELSEWHERE, 7, T0, event("b"), [])
+    found.take(HOME, 2, T0, event("b"), moved(event("b"), ELSEWHERE, 7))
+    found.take(HOME, 3, T0, event("b"), moved(event("b"), ELSEWHERE, 7))
+    found.take(HOME, 4, T0, event("c"), moved(event("c"), ELSEWHERE, 5, Sealer([new_key()])))
     assert ids(found) == marks("a", "b", "c")
     assert found.seen["misplaced"] == 1
     assert found.seen["moved again"] == 1
@@ -104,9 +107,9 @@ def test_expects_nothing_of_garbage() -> None:
 
 def test_strikes_out_what_expired_unread() -> None:
     found = expected(control(1), event("a"), event("b"), event("c"))
-    assert found.expire(HOME, before=3, covered={f"dst-{HOME}-e": 1}) == 1
+    assert found.expire(HOME, before=3, covered={next(iter(found.streams)): 1}) == 1
     assert ids(found) == marks("a", "c")
-    found.take(HOME, 4, event("d"), [])
+    found.take(HOME, 4, T0, event("d"), [])
     assert ids(found) == marks("a", "c", "d")
 
 

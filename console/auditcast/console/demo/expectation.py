@@ -3,6 +3,7 @@
 Every record of the topic is taken, partition by partition, in order, as `read_committed` gives it. No clock, no I/O.
 """
 
+import hashlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -44,6 +45,7 @@ class _Side:
 
     def __init__(self) -> None:
         self.in_force: dict[str, Revision] = {}
+        self.names: dict[str, str] = {}
         self.moved: dict[int, int] = {}
         self.special = array("q")
         self.by_workspace: dict[str, list[Expected]] = {}
@@ -69,8 +71,10 @@ class Expectation:
         held = (side.in_force.get(destination) for side in self._sides)
         return sum(revision is not None and revision.number >= number for revision in held)
 
-    def take(self, partition: int, offset: int, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
-        """The next record of a partition."""
+    def take(
+        self, partition: int, offset: int, timestamp: int, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> None:
+        """The next record of a partition, stamped `timestamp` ms by the broker."""
         if not value:
             self.seen["ticks"] += 1
             return
@@ -78,7 +82,8 @@ class Expectation:
         revision = revision_in(value, partition, self._sealer)
         if revision is not None:
             side.special.append(offset)
-            self._obey(side, partition, revision)
+            name = f"{revision.destination}-{partition}-{_epoch(revision, offset, timestamp)}"
+            self._obey(side, side.names.setdefault(revision.destination, name), revision)
             return
         claim = claim_of(value, headers)
         if claim is None:
@@ -98,8 +103,7 @@ class Expectation:
 
     def expected_in(self, partition: int) -> int:
         """Events of one partition that are expected anywhere, counted once for each destination."""
-        in_force = self._sides[partition].in_force.values()
-        return sum(len(self.streams[stream_of(revision, partition)].ids) for revision in in_force)
+        return sum(len(self.streams[name].ids) for name in self._sides[partition].names.values())
 
     def first_special(self, partition: int, start: int) -> int | None:
         """The first control record or moved event from offset `start` on, which more than its own place depends on."""
@@ -113,8 +117,7 @@ class Expectation:
         Gives the number of events struck out, counted once for each destination that they were for.
         """
         struck = 0
-        for revision in self._sides[partition].in_force.values():
-            stream = stream_of(revision, partition)
+        for stream in self._sides[partition].names.values():
             expected, last = self.streams[stream], covered.get(stream, -1)
             keep = [not last < offset < before for offset in expected.offsets]
             struck += keep.count(False)
@@ -123,27 +126,27 @@ class Expectation:
             expected.contents = array("Q", compress(expected.contents, keep))
         return struck
 
-    def _obey(self, side: _Side, partition: int, revision: Revision) -> None:
+    def _obey(self, side: _Side, name: str, revision: Revision) -> None:
         held = side.in_force.get(revision.destination)
         if held is not None and revision.order <= held.order:
             self.seen["controls repeated"] += 1
             return
         self.seen["controls"] += 1
         side.in_force[revision.destination] = revision
-        self.streams.setdefault(stream_of(revision, partition), Expected(revision.destination))
+        self.streams.setdefault(name, Expected(revision.destination))
         side.by_workspace, side.by_organization = {}, {}
         for other in side.in_force.values():
             if other.state == "active":
-                stream = self.streams[stream_of(other, partition)]
+                stream = self.streams[side.names[other.destination]]
                 if other.workspace is not None:
                     side.by_workspace.setdefault(other.workspace, []).append(stream)
                 else:
                     side.by_organization.setdefault(other.organization or "", []).append(stream)
 
 
-def stream_of(revision: Revision, partition: int) -> str:
-    """The stream of a destination in a partition."""
-    return f"{revision.destination}-{partition}-{revision.epoch}"
+def _epoch(revision: Revision, offset: int, timestamp: int) -> str:
+    """What makes a stream's name unlike any other's, from the record that begins it."""
+    return hashlib.sha256(f"{revision.epoch}\n{offset}\n{timestamp}".encode()).hexdigest()[:16]
 
 
 def difference(expected: Expected, ids: "array[int]", contents: "array[int]") -> Difference:

@@ -16,10 +16,11 @@ CHUNK = 500
 
 
 class Record(Struct, frozen=True):
-    """A committed record of a topic."""
+    """A committed record of a topic; `timestamp` in ms."""
 
     partition: int
     offset: int
+    timestamp: int
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
@@ -63,7 +64,7 @@ class Follower:
         error = message.error()
         if error is None:
             headers: Any = message.headers() or []
-            self._takers[topic](Record(partition, offset, message.value(), headers))
+            self._takers[topic](Record(partition, offset, message.timestamp()[1], message.value(), headers))
             self._next[topic, partition] = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:
             # Past what aborted transactions left at the end, which no record tells of.

@@ -76,7 +76,7 @@ class Stage:
             self._following.result()
 
     def _event(self, record: Record) -> None:
-        self.account.expectation.take(record.partition, record.offset, record.value, record.headers)
+        self.account.expectation.take(record.partition, record.offset, record.timestamp, record.value, record.headers)
 
     def _batch(self, record: Record) -> None:
         if record.value:
