@@ -44,9 +44,9 @@ def event(topics: Connection, monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 def batched(event: bytes) -> Batch:
     revision = Revision(destination="dst_1", number=1, nonce="", state="active", changed_at=0, epoch="0f")
-    rule = RevisionInForce(offset=0, timestamp=0, revision=revision)
     name = stream_name("dst_1", 0, "0f")
-    stream = Stream(name, 0, rule, Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS))
+    rule = RevisionInForce(offset=0, timestamp=0, stream=name, revision=revision)
+    stream = Stream(0, rule, Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS))
     Windows().open(stream, 1, 1_736_937_000_456)
     stream.events.append(admit(event)[1])
     return stream.close().batch
