@@ -11,7 +11,6 @@ from secrets import token_bytes, token_hex
 
 import msgspec
 import trustme
-from tests.conftest import PARTITIONS
 
 from auditcast.console.demo.workers import Worker
 from auditcast.kafka import clients
@@ -22,6 +21,7 @@ from auditcast.schemas.chain import GENESIS, batch_id, body_digest, digest_of, s
 from auditcast.schemas.records import Batch, DeadLetter, Revision, SealedHeader, TestResult
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import decode_as, encode
+from tests.conftest import PARTITIONS
 
 PATIENCE_S = 60.0
 """How long a test waits for what it expects; reached only if it fails."""

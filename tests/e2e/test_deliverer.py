@@ -8,9 +8,6 @@ import pytest
 import standardwebhooks
 import svix
 import trustme
-from tests.conftest import PARTITIONS
-from tests.e2e.deliveries import Deliveries, until
-from tests.hostile import Hostile, Request, closed_port
 
 from auditcast.console.demo.workers import Worker
 from auditcast.deliverers.outcomes import Reason
@@ -19,6 +16,9 @@ from auditcast.schemas.chain import link_digest
 from auditcast.schemas.records import Batch
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
+from tests.conftest import PARTITIONS
+from tests.e2e.deliveries import Deliveries, until
+from tests.hostile import Hostile, Request, closed_port
 
 CREDENTIAL = "Bearer correct-horse-battery"
 
