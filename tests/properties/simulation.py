@@ -104,7 +104,7 @@ class Worker:
         self.broker = broker
         self.partition = partition
         self.producer = FakeProducer(broker)
-        self.writer = Writer(self.producer, TOPICS, _fail)  # type: ignore[arg-type]
+        self.writer = Writer(self.producer, TOPICS, _fail)  # type: ignore[arg-type]  # a fake
         place = Place(TOPICS.events, partition, PARTITIONS)
         self.owned = take_over(place, broker.commits[partition], 0, broker.links[partition], SEALER)
         self.start = self.owned.next

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import ssl
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
@@ -20,7 +19,6 @@ from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.kafka.views import View
 from auditcast.processors.scheduler import ChunkScheduler
-from auditcast.processors.settings import Settings
 from auditcast.processors.transport import SCHEME
 from auditcast.processors.worker import Worker
 from auditcast.schemas.errors import Undecodable
@@ -36,11 +34,12 @@ FINISH_SECONDS = 4.0
 LEAVE_SECONDS = 8.5
 """How long stopping may take in all."""
 
+End = Callable[[BaseException | None], None]
+"""Ends the process: in good order, or with an error."""
 
-async def run(settings: Settings) -> None:
+
+async def run(connection: Connection, sealer: Sealer) -> None:
     """Run one processor until SIGTERM or SIGINT; raises what it cannot go on with."""
-    connection = settings.connection
-    topics = Topics(connection.topic_prefix)
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
@@ -50,47 +49,54 @@ async def run(settings: Settings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, end)
-    folder = tempfile.mkdtemp(prefix="auditcast-")
-    app = faust_app(connection, topics, folder)
-    worker = Worker(
-        connection,
-        Sealer([key.reveal() for key in settings.sealing_keys]),
-        count_partitions(connection),
-        _FaustGroup(app, topics.events),
-        end,
-    )
-    _connect(app, topics, worker, end)
-
-    def changed(_: bytes, value: bytes | None) -> None:
-        loop.call_soon_threadsafe(_revised, worker, value)
-
-    def lost_sight(error: BaseException) -> None:
-        loop.call_soon_threadsafe(end, error)
-
-    view = View(connection, topics.destinations, changed, lost_sight)
-    jobs = [worker.writer.collect(), worker.look(), worker.keep_committing(), worker.tidy(), _crash_of(app)]
-    tasks = [_guarded(job, end) for job in jobs]
-    try:
-        view.start()
-        starting = asyncio.ensure_future(app.start())
-        await asyncio.wait([starting, ended], return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
-            starting.result()
-            log.info("processor.started", extra={"group": topics.processor_group, "partitions": worker.partitions})
-        await ended
-        _leave_within(LEAVE_SECONDS, 0)
-    except Exception as error:
-        log.error("processor.failed", extra={"detail": str(error)})  # noqa: TRY400  (it is raised, below)
-        _leave_within(LEAVE_SECONDS, 1)
-        raise
-    finally:
-        await _stop(app, worker)
-        for task in tasks:
-            task.cancel()
-        view.close()
-        worker.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="auditcast-", ignore_cleanup_errors=True) as folder:
+        await _Processor(connection, sealer, folder, end).run(ended)
     log.info("processor.stopped")
+
+
+class _Processor:
+    """The parts, and their order of beginning and ending. `end` may be called with what ends the process."""
+
+    def __init__(self, connection: Connection, sealer: Sealer, folder: str, end: End) -> None:
+        topics = Topics(connection.topic_prefix)
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._app = faust_app(connection, topics, folder)
+        group = _FaustGroup(self._app, topics.events)
+        self._worker = Worker(connection, sealer, count_partitions(connection), group, end)
+        self._view = View(connection, topics.destinations, self._changed, self._lost_sight)
+        _connect(self._app, topics, self._worker, end)
+
+    async def run(self, ended: asyncio.Future[None]) -> None:
+        """Work until `ended`."""
+        worker = self._worker
+        jobs = [worker.writer.collect(), worker.look(), worker.keep_committing(), worker.tidy(), _crash_of(self._app)]
+        tasks = [_guarded(job, self._end) for job in jobs]
+        try:
+            self._view.start()
+            tasks.append(_guarded(self._start(), self._end))
+            await ended
+            _leave_within(LEAVE_SECONDS, 0)
+        except Exception as error:
+            log.error("processor.failed", extra={"detail": str(error)})  # noqa: TRY400  (it is raised, below)
+            _leave_within(LEAVE_SECONDS, 1)
+            raise
+        finally:
+            await _stop(self._app, worker)
+            for task in tasks:
+                task.cancel()
+            self._view.close()
+            worker.close()
+
+    async def _start(self) -> None:
+        await self._app.start()
+        log.info("processor.started", extra={"partitions": self._worker.partitions})
+
+    def _changed(self, _: bytes, value: bytes | None) -> None:
+        self._loop.call_soon_threadsafe(_revised, self._worker, value)
+
+    def _lost_sight(self, error: BaseException) -> None:
+        self._loop.call_soon_threadsafe(self._end, error)
 
 
 class _FaustGroup:
@@ -153,7 +159,7 @@ def _credentials(connection: Connection) -> Any:
     return faust.SSLCredentials(context) if context else None
 
 
-def _connect(app: faust.App, topics: Topics, worker: Worker, end: Any) -> None:
+def _connect(app: faust.App, topics: Topics, worker: Worker, end: End) -> None:
     """Have Faust call the worker."""
 
     async def consume(stream: Any) -> None:
@@ -189,7 +195,7 @@ def _revised(worker: Worker, value: bytes | None) -> None:
         log.error("revision.unreadable", extra={"detail": str(error)})  # noqa: TRY400  (the sentence says it all)
 
 
-def _guarded(job: Coroutine[Any, Any, None], end: Any) -> asyncio.Task[None]:
+def _guarded(job: Coroutine[Any, Any, None], end: End) -> asyncio.Task[None]:
     """A task whose failure ends the process."""
     task = asyncio.create_task(job)
 

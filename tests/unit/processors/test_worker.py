@@ -61,12 +61,12 @@ async def worker(next_offset: int, reader: Reader) -> tuple[Worker, Group]:
     core = Partition(Place("audit.events", 0, 1), next_offset, state.State(), Sealer([new_key()]))
     task: asyncio.Future[Owned] = asyncio.get_running_loop().create_future()
     task.set_result(Owned(core, next_offset))
-    made._owned = {0: task}  # type: ignore[dict-item]
+    made._owned = {0: task}  # type: ignore[dict-item]  # as good as a task
     made._committed = {0: next_offset}
     made._reading = asyncio.Lock()
-    made._reader = reader  # type: ignore[assignment]
+    made._reader = reader  # type: ignore[assignment]  # a fake
     made._group = group
-    made.writer = Writer()  # type: ignore[assignment]
+    made.writer = Writer()  # type: ignore[assignment]  # a fake
     return made, group
 
 

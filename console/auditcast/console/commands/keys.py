@@ -14,6 +14,7 @@ def command() -> None:
 def new() -> None:
     """Print a fresh key for AUDITCAST_SEALING_KEYS.
 
-    To rotate, put the new key first in the list and keep the older ones behind it: the first seals, all of them open.
+    The first key of the list seals, all of them open. To rotate, append the new key for every process, and only once
+    all run with it put it first: a process that lacks a key cannot open what another has sealed with it.
     """
     click.echo(new_key())

@@ -145,7 +145,7 @@ class Show:
         account, delivered = self._stage.account, -1
         while account.delivered > delivered and not account.settled:
             delivered = account.delivered
-            await until(lambda now=delivered: account.settled or account.delivered > now, STUCK_AFTER_S)  # type: ignore[misc]
+            await until(lambda now=delivered: account.settled or account.delivered > now, STUCK_AFTER_S)  # type: ignore[misc]  # a default
 
     async def _show(self) -> None:
         while True:
