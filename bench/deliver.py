@@ -128,7 +128,7 @@ def bare(connection: Connection, topic: str, port: int, ca_file: str) -> None:
                 consumer = _consumer(connection)
                 consumer.subscribe([topic])
                 while True:
-                    records = [(each.key(), each.value()) for each in consumer.consume(32, 0.1)]
+                    records = [(each.key() or b"", each.value() or b"") for each in consumer.consume(32, 0.1)]
                     for _ in records:
                         room.acquire()
                     loop.call_soon_threadsafe(give, records)

@@ -9,7 +9,7 @@ from auditcast.deliverers.guard import vet
 from auditcast.deliverers.outcomes import Failed
 
 # IANA's special-purpose address registries of IPv4 and IPv6, those entries that are not globally reachable.
-IANA = [
+IANA: list[IPv4Network | IPv6Network] = [
     *map(IPv4Network, (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",

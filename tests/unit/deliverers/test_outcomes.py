@@ -26,14 +26,13 @@ def _exceptions(module: ModuleType) -> set[type[Exception]]:
     return {kind for kind in found if not issubclass(kind, (*NOT_OF_REQUESTS, Warning))}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    sorted(
-        set().union(*map(_exceptions, (aiohttp, aiohttp.client_exceptions, http_exceptions, httpx))),
-        key=lambda kind: f"{kind.__module__}.{kind.__name__}",
-    ),
-    ids=lambda kind: kind.__name__,
+KINDS = sorted(
+    set().union(*map(_exceptions, (aiohttp, aiohttp.client_exceptions, http_exceptions, httpx))),
+    key=lambda kind: f"{kind.__module__}.{kind.__name__}",
 )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
 def test_every_exception_of_the_libraries_has_a_name(kind: type[Exception]) -> None:
     assert isinstance(reason_of(kind.__new__(kind)), Reason)
 
