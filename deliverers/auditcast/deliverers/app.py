@@ -135,6 +135,7 @@ class _Deliverer:
             log.warning("topics.differ", extra={"detail": str(difference)})
         self._view.start()
         self._view.wait_caught_up(VIEW_S)
+        self._destinations.check_keys(value for _, value in self._view.items())
 
     def _revoking(self, claims: list[Claim]) -> list[Settled]:
         """In the reader's thread: have the loop give the claims up."""

@@ -1,7 +1,7 @@
 """Where to send and how to sign, from the newest revision of a destination, opened once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import httpx
@@ -11,7 +11,7 @@ from auditcast.deliverers.outcomes import Failed, Reason
 from auditcast.deliverers.request import Headers
 from auditcast.deliverers.signing import key_of
 from auditcast.schemas.destinations import checked_headers
-from auditcast.schemas.errors import InvalidDestination, Undecodable, WrongSealingKey
+from auditcast.schemas.errors import InvalidDestination, Misconfigured, Undecodable, WrongSealingKey
 from auditcast.schemas.networks import Network
 from auditcast.schemas.records import Batch, Revision
 from auditcast.schemas.sealing import Sealer
@@ -50,6 +50,22 @@ class Destinations:
         self._newest = newest
         self._waiting: dict[str, asyncio.Event] = {}
         self._open = lru_cache(OPENED)(lambda raw: _opened(raw, sealer, allowed))
+
+    def check_keys(self, revisions: Iterable[bytes]) -> None:
+        """Raise `Misconfigured` if of all `revisions` none can be opened: then it is the keys that are wrong.
+
+        One that cannot is that destination's misfortune; all of them would be dead letters of everything.
+        """
+        sealed: Failed | None = None
+        for raw in revisions:
+            try:
+                self._open(raw)
+            except Failed as failure:
+                sealed = failure if failure.reason is Reason.SEALED else sealed
+            else:
+                return
+        if sealed is not None:
+            raise Misconfigured(f"no destination's secret can be opened: {sealed}")
 
     def changed(self, destination: str) -> None:
         """The view has a newer revision."""

@@ -8,6 +8,7 @@ import pytest
 
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.schemas.errors import Misconfigured
 from auditcast.schemas.records import Revision, SealedHeader
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
@@ -54,6 +55,16 @@ async def test_a_target_has_what_was_sealed_and_shows_none_of_it() -> None:
     assert target.headers == [("Authorization", "Bearer open-sesame")]
     assert "open-sesame" in target.credentials
     assert all(text not in repr(target) for text in ("sesame", "hush", SECRET))
+
+
+async def test_keys_that_open_nothing_end_the_process_and_one_sealed_destination_does_not() -> None:
+    ours, theirs = Topic(), Topic(Sealer([new_key()]))
+    ours.write()
+    readable = ours.values[b"dst_1"]
+    ours.destinations.check_keys([])
+    ours.destinations.check_keys([b"garbage", readable])
+    with pytest.raises(Misconfigured, match="AUDITCAST_SEALING_KEYS"):
+        theirs.destinations.check_keys([b"garbage", readable])
 
 
 async def test_the_newest_revision_counts_even_a_deletion() -> None:
