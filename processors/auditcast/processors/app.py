@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import ssl
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 from yarl import URL
 
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 FINISH_SECONDS = 4.0
 """How long a stopping processor waits for what it has begun."""
 
-LEAVE_SECONDS = 8.5
+LEAVE_SECONDS = 7.5
 """How long stopping may take in all."""
 
 End = Callable[[BaseException | None], None]
@@ -60,6 +62,7 @@ class _Processor:
     def __init__(self, connection: Connection, sealer: Sealer, folder: str, end: End) -> None:
         topics = Topics(connection.topic_prefix)
         self._end = end
+        self._folder = folder
         self._loop = asyncio.get_running_loop()
         self._app = faust_app(connection, topics, folder)
         group = _FaustGroup(self._app, topics.events)
@@ -90,10 +93,21 @@ class _Processor:
 
     async def _start(self) -> None:
         await self._app.start()
+        # Faust insists on a folder, and with its state in memory puts nothing into it.
+        shutil.rmtree(self._folder, ignore_errors=True)
         log.info("processor.started", extra={"partitions": self._worker.partitions})
 
     def _changed(self, _: bytes, value: bytes | None) -> None:
-        self._loop.call_soon_threadsafe(_revised, self._worker, value)
+        self._loop.call_soon_threadsafe(self._revised, value)
+
+    def _revised(self, value: bytes | None) -> None:
+        try:
+            if value is not None:
+                self._worker.revised(decode_as(Revision, value))
+        except Undecodable as error:
+            log.error("revision.unreadable", extra={"detail": str(error)})  # noqa: TRY400  (the sentence says it all)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it ends the process)
+            self._end(error)
 
     def _lost_sight(self, error: BaseException) -> None:
         self._loop.call_soon_threadsafe(self._end, error)
@@ -107,7 +121,10 @@ class _FaustGroup:
         self._topic = topic
 
     async def seek(self, partition: int, offset: int) -> None:
-        await self._app.consumer.seek(TP(self._topic, partition), offset)
+        try:
+            await self._app.consumer.seek(TP(self._topic, partition), offset)
+        except IllegalStateError:
+            log.info("seek.refused", extra={"partition": partition})  # not ours any more
 
     async def commit(self, offsets: dict[int, int]) -> bool:
         by_tp = {TP(self._topic, partition): offset for partition, offset in offsets.items()}
@@ -184,15 +201,6 @@ def _connect(app: faust.App, topics: Topics, worker: Worker, end: End) -> None:
     signals: Any = app
     signals.on_partitions_assigned.connect(assigned)
     signals.on_partitions_revoked.connect(revoked)
-
-
-def _revised(worker: Worker, value: bytes | None) -> None:
-    if value is None:
-        return
-    try:
-        worker.revised(decode_as(Revision, value))
-    except Undecodable as error:
-        log.error("revision.unreadable", extra={"detail": str(error)})  # noqa: TRY400  (the sentence says it all)
 
 
 def _guarded(job: Coroutine[Any, Any, None], end: End) -> asyncio.Task[None]:

@@ -35,7 +35,7 @@ class Owned:
         self._garbage = garbage
         self._founding = founding
         self.revoked = False
-        self.ticked_at = 0.0
+        self.ticked_at = float("-inf")
         self._offered: dict[str, tuple[int, str]] = {}
         self._checkpoints: deque[int] = deque()
         self._committable = next_offset
@@ -96,7 +96,7 @@ def take_over(
     """
     durable = state.load(links)
     root = state.root(place.topic, place.partition)
-    start = log_start if committed is None else committed
+    start = log_start if committed is None else max(committed, log_start)
     founding: list[PutState] = []
     if root.stream not in durable.links:
         if committed is not None:

@@ -139,12 +139,10 @@ class Partition:
         streams = self.roster.by_workspace.get(event.workspace, ())
         if event.organization is not None:
             streams += self.roster.by_organization.get(event.organization, ())
+        # All are rendered before one is collected: what is refused must leave no trace in any window.
+        rendered = [_rendered(event, stream.rule.revision) for stream in streams]
         effects: list[Effect] | None = None
-        for stream in streams:
-            revision = stream.rule.revision
-            raw = encode(to_cloudevent(event, revision.base_url, revision.type_prefix))
-            if len(raw) > MAX_EVENT_BYTES:
-                raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
+        for stream, raw in zip(streams, rendered, strict=True):
             effects = _both(effects, self._collect((stream,), record, raw))
         return effects
 
@@ -198,10 +196,12 @@ class Partition:
         return self._avro_event(cast("AuditEvent", found), record)
 
     def _control(self, control: Control, record: LogRecord) -> list[Effect] | None:
-        revision = controls.revision_in(control, self._sealer)
+        entered = self.roster.entered(record.offset)
+        revision = entered.revision if entered is not None else controls.revision_in(control, self._sealer)
         if control.partition != self.place.partition or not self.lacks(revision):
             return None
-        self.roster.check(revision)
+        if entered is None:
+            self.roster.check(revision)
         effects: list[Effect] = []
         stream = self.roster.stream(revision.destination)
         if stream is not None and stream.events:
@@ -269,6 +269,13 @@ class Partition:
         )
         key = f"{self.place.topic}/{self.place.partition}@{record.offset}"
         return Bury(f"{key}/{destination}" if destination else key, letter, record.offset)
+
+
+def _rendered(event: AuditEvent, revision: Revision) -> bytes:
+    raw = encode(to_cloudevent(event, revision.base_url, revision.type_prefix))
+    if len(raw) > MAX_EVENT_BYTES:
+        raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
+    return raw
 
 
 def _both(first: list[Effect] | None, second: list[Effect] | None) -> list[Effect] | None:

@@ -64,7 +64,11 @@ class LogReader:
     def _first(self) -> int | None:
         deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
-            message = self._consumer.poll(0.5)
+            try:
+                message = self._consumer.poll(0.5)
+            except (UnicodeDecodeError, SystemError):
+                # A header's name that is no UTF-8: there is a record, and the position is behind it.
+                return int(self._consumer.position(self._consumer.assignment())[0].offset) - 1
             if message is None:
                 continue
             error = message.error()

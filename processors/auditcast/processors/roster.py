@@ -22,6 +22,7 @@ class Roster:
         self.by_organization: dict[str, tuple[Stream, ...]] = {}
         self.keys: set[bytes] = set()
         """Record keys whose events are surely wanted."""
+        self._entered = {entry.offset: entry for entries in durable.revisions.values() for entry in entries}
         for name, entries in durable.revisions.items():
             entry = state.before(entries, committed)
             if entry is not None:
@@ -47,13 +48,20 @@ class Roster:
         if held is not None and _lasting(held.revision) != _lasting(revision):
             raise Undecodable(f"destination {name} has changed its scope or epoch: add a new destination instead")
 
+    def entered(self, offset: int) -> RevisionInForce | None:
+        """What an owner of the partition has already made of the control record at `offset`, which is final.
+
+        It was judged with the keys and from the beginning of the log that there were then, and both may be gone.
+        """
+        return self._entered.get(offset)
+
     def obey(self, revision: Revision, offset: int, timestamp: int) -> tuple[RevisionInForce, Link | None]:
         """Put `revision` in force from `offset` on; the destination's window must be closed.
 
         What is returned must be durable: the entry, and link 0 if this begins a stream.
         """
         name = revision.destination
-        entry = self._enter(revision, offset, timestamp)
+        entry = self.entered(offset) or self._enter(revision, offset, timestamp)
         state.insert(self._durable.revisions.setdefault(name, []), entry)
         self._in_force[name] = entry
         stream = self._streams.get(name)
@@ -66,11 +74,7 @@ class Roster:
         return entry, first
 
     def _enter(self, revision: Revision, offset: int, timestamp: int) -> RevisionInForce:
-        """The revision as it takes effect here, with the gap in collecting that it opens, keeps or ends.
-
-        When the log is stepped through again, the chain may be ahead of it, and a gap count as told that was not then.
-        That does no harm: the batch that told it is durable, so no later one would tell it.
-        """
+        """The revision as it takes effect here, with the gap in collecting that it opens, keeps or ends."""
         held = self._in_force.get(revision.destination)
         stream = self._streams.get(revision.destination)
         name = held.stream if held is not None else self._name(revision, offset, timestamp)

@@ -1,8 +1,10 @@
-"""Faust's aiokafka transport with two differences that it has no setting for; found by the entry point `auditcast`."""
+"""Faust's aiokafka transport with what it has no setting for; found by the entry point `auditcast`."""
 
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
+
+from auditcast.processors import lenient
 
 SCHEME = "auditcast"
 """Of the broker's URL, which is how Faust finds a transport."""
@@ -32,3 +34,7 @@ class Transport(driver.Transport):
     """What `auditcast://host:port` stands for."""
 
     Consumer = _Consumer
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        lenient.install()

@@ -11,6 +11,7 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.processors import controls
+from auditcast.processors.clock import BrokerClock
 from auditcast.processors.errors import PartitionsChanged
 from auditcast.processors.owned import Owned, load, lost
 from auditcast.processors.partition import LogRecord, Place
@@ -29,7 +30,7 @@ COMMIT_SECONDS = 1.0
 TICK_SECONDS = 1.0
 """At most one tick a partition in this time."""
 
-TIDY_SECONDS = 60.0
+TIDY_SECONDS = 15.0
 """How often state that no commit can need is dropped, and the number of partitions checked."""
 
 
@@ -65,6 +66,8 @@ class Worker:
         self._reading = asyncio.Lock()
         self._owned: dict[int, asyncio.Task[Owned]] = {}
         self._committed: dict[int, int] = {}
+        self._missed: set[int] = set()
+        self._clock = BrokerClock()
         self._revisions: dict[str, Revision] = {}
         self.writer = Writer(producer(connection, failed), Topics(connection.topic_prefix), failed)
 
@@ -90,6 +93,9 @@ class Worker:
         place = Place(self._topic, partition, self.partitions)
         try:
             owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._sealer)
+            if partition in self._missed:
+                self._missed.discard(partition)
+                await self._group.seek(partition, owned.next)
         except Exception as error:
             self._failed(error)
             raise
@@ -112,7 +118,8 @@ class Worker:
         """Step through one chunk that Faust hands over."""
         task = self._owned.get(partition)
         if task is None:
-            return  # revoked in the meantime
+            self._missed.add(partition)  # revoked in the meantime, or not assigned yet
+            return
         try:
             owned = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -134,6 +141,7 @@ class Worker:
                     if owned.revoked:
                         return
         owned.checkpoint(records[-1].offset + 1, writer)
+        self._clock.saw(records[-1].timestamp, time.monotonic() * 1000)
         await writer.room()
 
     async def _next_in_log(self, owned: Owned, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
@@ -177,10 +185,11 @@ class Worker:
         """For ever: append ticks where a window is due and nothing came to close it."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = time.time()
+            elapsed = time.monotonic()
+            now = self._clock.now(time.time() * 1000, elapsed * 1000)
             for partition, owned in self._ready():
-                if owned.core.windows.next_due() <= now * 1000 and now - owned.ticked_at >= TICK_SECONDS:
-                    owned.ticked_at = now
+                if owned.core.windows.next_due() <= now and elapsed - owned.ticked_at >= TICK_SECONDS:
+                    owned.ticked_at = elapsed
                     self.writer.append(partition, b"")
 
     async def commit(self) -> None:

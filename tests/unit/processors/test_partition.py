@@ -13,6 +13,7 @@ from auditcast.processors.errors import MissingLink, MissingState
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas.events import MAX_EVENT_BYTES
 from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
@@ -139,6 +140,58 @@ def test_an_avro_event_is_rendered_with_the_revision_that_it_comes_under() -> No
     (batch,) = batches(log.put(encode(avro)))
     (found,) = msgspec.json.decode(batch.body)
     assert (found["source"], found["type"]) == ("https://example.com/workspaces/ws_1", "com.example.lock.created")
+
+
+def test_an_avro_event_that_is_refused_for_one_destination_disturbs_no_other() -> None:
+    log = Log()
+    log.obey(window_events=1)
+    longer = Revision(
+        destination="dst_2",
+        number=1,
+        nonce="a",
+        state="active",
+        changed_at=0,
+        workspace="ws_1",
+        epoch="e",
+        base_url="https://example.com/" + "x" * 100,
+    )
+    log.put(controls.control(longer, HOME, SEALER))
+    fields: dict[str, Any] = {"category": "lock", "action": "created", "actor_id": "u", "actor_type": "user"}
+    avro = AuditEvent(id="aud_1", workspace="ws_1", occurred_at=T0, **fields)
+    room = MAX_EVENT_BYTES - len(encode(avro)) - 400
+    sizes = range(room, MAX_EVENT_BYTES, 20)
+    for size in sizes:
+        full = msgspec.structs.replace(avro, metadata=f'{{"text":"{"x" * size}"}}')
+        effects = log.put(encode(full))
+        if letters(effects):
+            break
+    assert batches(effects) == [], "it went to one of them, and is a dead letter, too"
+    found = {batch.destination: batch.sequence for batch in batches(log.put(event()))}
+    assert len(set(found.values())) == 1
+
+
+def test_what_an_owner_has_made_of_a_control_record_is_final() -> None:
+    log = Log()
+    first, second = log.obey(window_events=1)
+    assert isinstance(first, PutState)
+    assert isinstance(second, PutState)
+    links = {effect.key.encode(): encode(effect.record) for effect in (first, second)}
+    others = Sealer([new_key()])
+    owned = take_over(log.core.place, None, 0, links, others)
+    control = Record(0, T0 + 5, None, controls.control(revision(window_events=1), HOME, SEALER))
+    (again, *more) = owned.core.step(control) or []
+    assert isinstance(again, PutState)
+    assert (again.record, more) == (first.record, [])
+
+
+def test_a_revision_whose_control_record_expired_is_in_force() -> None:
+    log = Log()
+    links = {effect.key.encode(): encode(effect.record) for effect in log.obey() if isinstance(effect, PutState)}
+    root = state.root("audit.events", HOME)
+    links[state.link_key(root.stream, 0).encode()] = encode(root)
+    owned = take_over(log.core.place, 0, 4, links, SEALER)
+    assert owned.next == 4
+    assert owned.core.roster.stream("dst_1") is not None
 
 
 def test_an_event_in_the_wrong_partition_is_moved_and_a_repetition_is_not_taken() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from auditcast.processors import state
+from auditcast.processors.clock import BrokerClock
 from auditcast.processors.owned import Owned
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import Next
@@ -63,6 +64,8 @@ async def worker(next_offset: int, reader: Reader) -> tuple[Worker, Group]:
     task.set_result(Owned(core, next_offset))
     made._owned = {0: task}  # type: ignore[dict-item]  # as good as a task
     made._committed = {0: next_offset}
+    made._missed = set()
+    made._clock = BrokerClock()
     made._reading = asyncio.Lock()
     made._reader = reader  # type: ignore[assignment]  # a fake
     made._group = group

@@ -7,11 +7,16 @@ import os
 import click
 
 from auditcast.console import logs
+from auditcast.console.calm import Calm
 from auditcast.kafka.settings import read
 from auditcast.kafka.topics import require
 from auditcast.processors.app import run
 from auditcast.processors.settings import Settings
 from auditcast.schemas.sealing import Sealer
+
+LIBRARIES = ("faust", "mode", "aiokafka")
+REPEAT_SECONDS = 10.0
+"""While a broker is away, aiokafka says so many times a second."""
 
 
 @click.command()
@@ -24,7 +29,9 @@ def command() -> None:
     settings = read(Settings, os.environ)
     sealer = Sealer([key.reveal() for key in settings.sealing_keys])
     logs.setup()
-    for chatty in ("faust", "mode", "aiokafka", "auditcast.processors.transport"):
+    for chatty in (*LIBRARIES, "auditcast.processors.transport"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Calm(LIBRARIES, REPEAT_SECONDS))
     require(settings.connection, timestamps=settings.timestamps)
     asyncio.run(run(settings.connection, sealer))
