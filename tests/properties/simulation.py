@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditcast.kafka.names import Topics
-from auditcast.processors import controls
+from auditcast.processors import controls, state
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import Place
 from auditcast.processors.writer import Writer
@@ -106,7 +106,13 @@ class Worker:
         self.producer = FakeProducer(broker)
         self.writer = Writer(self.producer, TOPICS, _fail)  # type: ignore[arg-type]  # a fake
         place = Place(TOPICS.events, partition, PARTITIONS)
-        self.owned = take_over(place, broker.commits[partition], 0, broker.links[partition], SEALER)
+        self.owned = take_over(
+            place,
+            broker.commits[partition],
+            (0, len(broker.logs[partition])),
+            state.load(broker.links[partition]),
+            SEALER,
+        )
         self.start = self.owned.next
         self.owned.begin(self.writer)
 

@@ -4,6 +4,7 @@ AuditcastError (schemas/errors.py)
 └── Crash                  going on would lose or falsify: end the process, non-zero; nothing is lost by that
     ├── MissingLink        a stream is in force and its chain is lost
     ├── MissingState       all that was known of a partition is lost
+    ├── AlienState         what is known is of another log than the one at hand
     ├── LostWrite          the broker refused a write for good
     └── PartitionsChanged  the events topic was given another number of partitions
 """
@@ -29,6 +30,16 @@ class MissingState(Crash):
         super().__init__(
             f"the links topic has lost what it held of {topic}/{partition}: restore it, or delete the processors'"
             " consumer group to begin every chain anew from the start of the log"
+        )
+
+
+class AlienState(Crash):
+    """The log is not the one that the state speaks of: events in it would be taken for ones that were batched."""
+
+    def __init__(self, topic: str, partition: int, problem: str) -> None:
+        super().__init__(
+            f"{topic}/{partition} {problem}, so it was made anew or has lost records: restore it, or delete the links"
+            " topic and the processors' consumer group to begin every chain anew"
         )
 
 

@@ -1,15 +1,16 @@
 """A partition that this worker owns: its core, what is not durable yet, and how far the commit may go."""
 
 import logging
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import read_compacted
 from auditcast.processors import state
 from auditcast.processors.effects import Effect, PutState
-from auditcast.processors.errors import MissingState
+from auditcast.processors.errors import AlienState, MissingState
 from auditcast.processors.holds import Holds
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import LogReader
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 LOAD_SECONDS = 60.0
 """How long reading a partition's state may take."""
+
+ELECTION_SECONDS = 10.0
+"""How long a log may look shorter than it is."""
 
 
 class Owned:
@@ -75,26 +79,40 @@ class Owned:
 def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer) -> Owned:
     """Take over a partition: the commit is read first, then the links to their end. Blocking.
 
-    Raises `PartialRead`, `MissingState`, `MissingLink`, `BrokerUnavailable`: it is all of the state, or nothing.
+    Raises `PartialRead`, `BrokerUnavailable`, or a `Crash`: it is all of the state, or nothing.
     """
     committed = reader.committed(place.partition)
-    log_start = reader.log_start(place.partition)
-    if committed is not None and committed < log_start:
-        lost(place, committed, log_start)
     links = read_compacted(connection, Topics(connection.topic_prefix).links, place.partition, LOAD_SECONDS)
-    owned = take_over(place, committed, log_start, links, sealer)
+    durable = state.load(links)
+    bounds = _bounds(reader, place.partition, state.reach(durable))
+    if committed is not None and committed < bounds[0]:
+        lost(place, committed, bounds[0])
+    owned = take_over(place, committed, bounds, durable, sealer)
     log.info("partition.loaded", extra={"partition": place.partition, "offset": owned.next, "keys": len(links)})
     return owned
 
 
+def _bounds(reader: LogReader, partition: int, reach: int) -> tuple[int, int]:
+    """Where the log begins and ends. A leader just elected may for a moment not know all of it."""
+    deadline = time.monotonic() + ELECTION_SECONDS
+    while True:
+        bounds = reader.bounds(partition)
+        if bounds[1] > reach or time.monotonic() > deadline:
+            return bounds
+        time.sleep(0.5)
+
+
 def take_over(
-    place: Place, committed: int | None, log_start: int, links: Mapping[bytes, bytes], sealer: Sealer
+    place: Place, committed: int | None, bounds: tuple[int, int], durable: state.State, sealer: Sealer
 ) -> Owned:
-    """A partition as the commit and `links`, all that is durable of it, have it.
+    """A partition as the commit and `durable` have it; `bounds` is where its log begins and ends.
 
     A partition that was never committed is founded: from then on, state that is gone is noticed.
     """
-    durable = state.load(links)
+    log_start, log_end = bounds
+    if state.reach(durable) >= log_end:
+        problem = f"ends before offset {log_end}, and offset {state.reach(durable)} was batched"
+        raise AlienState(place.topic, place.partition, problem)
     root = state.root(place.topic, place.partition)
     start = log_start if committed is None else max(committed, log_start)
     founding: list[PutState] = []

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutState
+from auditcast.processors.errors import AlienState
 from auditcast.processors.roster import Roster
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import Windows
@@ -88,7 +89,10 @@ class Partition:
         return state.droppable(self._durable, committed)
 
     def step(self, record: LogRecord) -> list[Effect] | None:
-        """Take the next record; None stands for no effects. Raises nothing that a record's content can cause."""
+        """Take the next record; None stands for no effects. Raises nothing that a record's content can cause.
+
+        Raises `AlienState` if the log is not the one that the state is of.
+        """
         effects: list[Effect] | None = None
         if record.timestamp >= self.windows.earliest:
             effects = [*self.windows.close_due(record.timestamp)]
@@ -197,6 +201,8 @@ class Partition:
 
     def _control(self, control: Control, record: LogRecord) -> list[Effect] | None:
         entered = self.roster.entered(record.offset)
+        if entered is not None and entered.timestamp != record.timestamp:
+            raise AlienState(self.place.topic, self.place.partition, f"has another record at offset {record.offset}")
         revision = entered.revision if entered is not None else controls.revision_in(control, self._sealer)
         if control.partition != self.place.partition or not self.lacks(revision):
             return None

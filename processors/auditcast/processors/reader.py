@@ -44,17 +44,17 @@ class LogReader:
             raise clients.translated(error.args[0], self._connection) from None
         return None if found.offset == OFFSET_INVALID else int(found.offset)
 
-    def log_start(self, partition: int) -> int:
-        """The first offset that the log still has."""
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """The first offset that the log still has, and the one that its next record will get."""
         try:
-            low, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT)
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT)
         except KafkaException as error:
             raise clients.translated(error.args[0], self._connection) from None
-        return int(low)
+        return int(low), int(high)
 
     def next(self, partition: int, offset: int) -> Next:
         """What comes at or after `offset`."""
-        log_start = self.log_start(partition)
+        log_start, _ = self.bounds(partition)
         self._consumer.assign([TopicPartition(self._topic, partition, max(offset, log_start))])
         try:
             return Next(self._first(), log_start)

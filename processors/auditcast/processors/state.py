@@ -41,6 +41,14 @@ class State(Struct):
     """Keys that can be dropped at once: links that a late writer put back."""
 
 
+def reach(state: State) -> int:
+    """The highest offset of the events topic that the state speaks of; -1 if it speaks of none."""
+    revisions = (entries[-1].offset for entries in state.revisions.values())
+    moved = (entries[-1].offset for entries in state.moved.values())
+    links = (link.last_offset for link in state.links.values())
+    return max((*revisions, *moved, *links), default=-1)
+
+
 def link_key(stream: str, sequence: int) -> str:
     """The key of a stream's link."""
     return f"{stream}:{sequence}"
