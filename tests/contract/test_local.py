@@ -82,7 +82,7 @@ def test_a_broker_listens_on_the_loopback_only_and_is_gone_when_stopped() -> Non
         socket.create_connection(("127.0.0.1", port))
 
 
-def test_a_broker_dies_with_whoever_started_it() -> None:
+def test_a_broker_dies_with_whoever_started_it(tmp_path: Path) -> None:
     program = (
         "from auditcast.kafka.local import EmbeddedBroker\n"
         "import signal\n"
@@ -91,7 +91,7 @@ def test_a_broker_dies_with_whoever_started_it() -> None:
         "signal.pause()\n"
     )
     with subprocess.Popen(  # noqa: S603  (a program of our own)
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)}
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
