@@ -109,7 +109,7 @@ class Worker:
         self.owned = take_over(
             place,
             broker.commits[partition],
-            (0, len(broker.logs[partition])),
+            0,
             state.load(broker.links[partition]),
             SEALER,
         )

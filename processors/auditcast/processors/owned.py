@@ -84,35 +84,29 @@ def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer
     committed = reader.committed(place.partition)
     links = read_compacted(connection, Topics(connection.topic_prefix).links, place.partition, LOAD_SECONDS)
     durable = state.load(links)
-    bounds = _bounds(reader, place.partition, state.reach(durable))
-    if committed is not None and committed < bounds[0]:
-        lost(place, committed, bounds[0])
-    owned = take_over(place, committed, bounds, durable, sealer)
+    log_start = reader.log_start(place.partition)
+    if committed is not None and committed < log_start:
+        lost(place, committed, log_start)
+    _reaches(reader, place, log_start, state.reach(durable))
+    owned = take_over(place, committed, log_start, durable, sealer)
     log.info("partition.loaded", extra={"partition": place.partition, "offset": owned.next, "keys": len(links)})
     return owned
 
 
-def _bounds(reader: LogReader, partition: int, reach: int) -> tuple[int, int]:
-    """Where the log begins and ends. A leader just elected may for a moment not know all of it."""
+def _reaches(reader: LogReader, place: Place, log_start: int, offset: int) -> None:
+    """Return if the log has, or had, a record at `offset`; a leader just elected may not know all of it at once."""
     deadline = time.monotonic() + ELECTION_SECONDS
-    while True:
-        bounds = reader.bounds(partition)
-        if bounds[1] > reach or time.monotonic() > deadline:
-            return bounds
+    while log_start <= offset and reader.next(place.partition, offset).offset is None:
+        if time.monotonic() > deadline:
+            raise AlienState(place.topic, place.partition, f"ends before offset {offset}, which was batched")
         time.sleep(0.5)
 
 
-def take_over(
-    place: Place, committed: int | None, bounds: tuple[int, int], durable: state.State, sealer: Sealer
-) -> Owned:
-    """A partition as the commit and `durable` have it; `bounds` is where its log begins and ends.
+def take_over(place: Place, committed: int | None, log_start: int, durable: state.State, sealer: Sealer) -> Owned:
+    """A partition as the commit and `durable` have it.
 
     A partition that was never committed is founded: from then on, state that is gone is noticed.
     """
-    log_start, log_end = bounds
-    if state.reach(durable) >= log_end:
-        problem = f"ends before offset {log_end}, and offset {state.reach(durable)} was batched"
-        raise AlienState(place.topic, place.partition, problem)
     root = state.root(place.topic, place.partition)
     start = log_start if committed is None else max(committed, log_start)
     founding: list[PutState] = []

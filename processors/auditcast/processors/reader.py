@@ -1,5 +1,6 @@
 """Asks the log itself: what was committed, where it begins, and what comes next."""
 
+import threading
 import time
 
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
@@ -22,12 +23,13 @@ class Next(Struct, frozen=True):
 
 
 class LogReader:
-    """Blocking, and for one caller at a time: a plain `read_committed` consumer that joins no group."""
+    """Blocking, for any thread: a plain `read_committed` consumer that joins no group."""
 
     def __init__(self, connection: Connection) -> None:
         topics = Topics(connection.topic_prefix)
         self._topic = topics.events
         self._connection = connection
+        self._assigning = threading.Lock()
         self._consumer = clients.reader(
             connection, group_id=topics.processor_group, auto_offset_reset="earliest", fetch_wait_max_ms=20
         )
@@ -44,22 +46,23 @@ class LogReader:
             raise clients.translated(error.args[0], self._connection) from None
         return None if found.offset == OFFSET_INVALID else int(found.offset)
 
-    def bounds(self, partition: int) -> tuple[int, int]:
-        """The first offset that the log still has, and the one that its next record will get."""
+    def log_start(self, partition: int) -> int:
+        """The first offset that the log still has. Where it ends, only reading tells: not all brokers say it right."""
         try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT)
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT)
         except KafkaException as error:
             raise clients.translated(error.args[0], self._connection) from None
-        return int(low), int(high)
+        return int(low)
 
     def next(self, partition: int, offset: int) -> Next:
         """What comes at or after `offset`."""
-        log_start, _ = self.bounds(partition)
-        self._consumer.assign([TopicPartition(self._topic, partition, max(offset, log_start))])
-        try:
-            return Next(self._first(), log_start)
-        finally:
-            self._consumer.unassign()
+        log_start = self.log_start(partition)
+        with self._assigning:
+            self._consumer.assign([TopicPartition(self._topic, partition, max(offset, log_start))])
+            try:
+                return Next(self._first(), log_start)
+            finally:
+                self._consumer.unassign()
 
     def _first(self) -> int | None:
         deadline = time.monotonic() + TIMEOUT

@@ -63,7 +63,6 @@ class Worker:
         self._group = group
         self._failed = failed
         self._reader = LogReader(connection)
-        self._reading = asyncio.Lock()
         self._owned: dict[int, asyncio.Task[Owned]] = {}
         self._committed: dict[int, int] = {}
         self._missed: set[int] = set()
@@ -151,8 +150,7 @@ class Worker:
         if first <= expected:
             return records if first == expected else [record for record in records if record.offset >= expected]
         partition = owned.core.place.partition
-        async with self._reading:
-            found = await asyncio.to_thread(self._reader.next, partition, expected)
+        found = await asyncio.to_thread(self._reader.next, partition, expected)
         if owned.revoked:
             return ()
         if found.offset == first:  # transaction markers, aborted records, or expired ones

@@ -66,7 +66,6 @@ async def worker(next_offset: int, reader: Reader) -> tuple[Worker, Group]:
     made._committed = {0: next_offset}
     made._missed = set()
     made._clock = BrokerClock()
-    made._reading = asyncio.Lock()
     made._reader = reader  # type: ignore[assignment]  # a fake
     made._group = group
     made.writer = Writer()  # type: ignore[assignment]  # a fake
