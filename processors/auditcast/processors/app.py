@@ -1,6 +1,7 @@
 """Wires the processor: Faust consumes and shares out partitions, the worker does the rest."""
 
 import asyncio
+import gc
 import logging
 import os
 import shutil
@@ -35,6 +36,9 @@ FINISH_SECONDS = 4.0
 
 LEAVE_SECONDS = 7.5
 """How long stopping may take in all."""
+
+GARBAGE_OBJECTS = 20_000
+"""New objects after which Python looks for cycles among them; its own 700 are less than half a chunk."""
 
 End = Callable[[BaseException | None], None]
 """Ends the process: in good order, or with an error."""
@@ -93,6 +97,10 @@ class _Processor:
 
     async def _start(self) -> None:
         await self._app.start()
+        # What is there now stays; what comes is mostly records, which die by themselves.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
         # Faust insists on a folder, and with its state in memory puts nothing into it.
         shutil.rmtree(self._folder, ignore_errors=True)
         log.info("processor.started", extra={"partitions": self._worker.partitions})

@@ -46,10 +46,15 @@ class _Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        last = -1
         try:
-            return iter(list(self._batch))
+            for record in self._batch:
+                last = record.offset
+                yield record
         except (CorruptRecordException, UnicodeDecodeError):  # in Python, and in C
-            return iter(list(_LenientBatch(self._data)))
+            for record in _LenientBatch(self._data):
+                if record.offset > last:
+                    yield record
 
 
 class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]  # final, since its makers subclass it no more
