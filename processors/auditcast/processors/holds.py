@@ -12,9 +12,6 @@ class Holds:
         self._count: dict[int, int] = {}
         self._heap: list[int] = []
 
-    def __len__(self) -> int:
-        return sum(self._count.values())
-
     def add(self, offset: int) -> None:
         """Hold the commit at `offset`."""
         if offset in self._count:

@@ -88,12 +88,11 @@ def load(records: Mapping[bytes, bytes]) -> State:
 
 
 def _keep_newer(state: State, link: Link) -> None:
-    other = state.links.get(link.stream)
-    if other is None or link.sequence > other.sequence:
-        state.links[link.stream] = link
-        link, other = other, link  # type: ignore[assignment]  # what is left is the older one, or none
-    if link is not None:
-        state.garbage.append(link_key(link.stream, link.sequence))
+    held = state.links.get(link.stream)
+    newer, older = (link, held) if held is None or link.sequence > held.sequence else (held, link)
+    state.links[link.stream] = newer
+    if older is not None:
+        state.garbage.append(link_key(older.stream, older.sequence))
 
 
 def before(entries: Iterable[P], offset: int) -> P | None:
