@@ -53,6 +53,7 @@ def specs(topics: Topics) -> tuple[Spec, ...]:
     # Small segments, cleaned early: what is compacted is read whole, again and again.
     compacted = {"segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1"}
     week = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+    kept_month = {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)}
     month = {"cleanup.policy": "compact,delete", "retention.ms": str(30 * DAY_MS)}
     compact = {"cleanup.policy": "compact"}
     return (
@@ -60,8 +61,13 @@ def specs(topics: Topics) -> tuple[Spec, ...]:
         Spec(topics.destinations, compact, compacted),
         Spec(topics.links, compact, compacted),
         Spec(topics.batches, week),
+        # A copy carries the answers to its attempts, so it is larger than the batch.
+        *(Spec(name, week | {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}) for name in topics.retries),
+        Spec(topics.parked, kept_month | {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}),
         Spec(topics.dead_letters, month | {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}),
+        Spec(topics.attempts, week),
         Spec(topics.status, compact, compacted),
+        Spec(topics.alerts, compact, compacted),
     )
 
 

@@ -2,6 +2,9 @@
 
 from msgspec import Struct
 
+RETRIES = 5
+"""How often a delivery is tried again."""
+
 
 class Topics(Struct, frozen=True):
     """The pipeline's topics under one prefix, `audit` unless set otherwise."""
@@ -29,13 +32,33 @@ class Topics(Struct, frozen=True):
         return f"{self.prefix}.batches"
 
     @property
+    def retries(self) -> tuple[str, ...]:
+        """Batches that wait for their next attempt, one topic for each delay, the shortest first."""
+        return tuple(f"{self.batches}.retry-{number}" for number in range(1, RETRIES + 1))
+
+    @property
+    def parked(self) -> str:
+        """Batches that wait for a paused or failing destination, in order."""
+        return f"{self.batches}.parked"
+
+    @property
+    def attempts(self) -> str:
+        """Every attempt to deliver, and what followed; key: destination id."""
+        return f"{self.prefix}.attempts"
+
+    @property
+    def alerts(self) -> str:
+        """Which alert emails were sent; key: destination id; compacted."""
+        return f"{self.prefix}.alerts"
+
+    @property
     def dead_letters(self) -> str:
         """What could not be processed or delivered; key: batch id, or `topic/partition@offset` of an event."""
         return f"{self.prefix}.dead-letters"
 
     @property
     def status(self) -> str:
-        """What destinations last answered; compacted."""
+        """How destinations fare, and what of theirs is parked; compacted."""
         return f"{self.prefix}.status"
 
     @property
@@ -47,3 +70,8 @@ class Topics(Struct, frozen=True):
     def deliverer_group(self) -> str:
         """The consumer group of the deliverers."""
         return f"{self.prefix}.deliverer"
+
+    @property
+    def alerts_group(self) -> str:
+        """The consumer group of those who send alert emails."""
+        return f"{self.prefix}.alerts"

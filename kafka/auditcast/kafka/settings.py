@@ -211,7 +211,7 @@ def _converted(name: str, text: str, kind: Any) -> Any:
     if plain == tuple[Secret, ...]:
         return tuple(map(Secret, parts))
     try:
-        return msgspec.convert(parts if plain == tuple[str, ...] else text, kind, strict=False)
+        return msgspec.convert(parts if get_origin(plain) is tuple else text, kind, strict=False)
     except msgspec.ValidationError as error:
         raise Misconfigured(f"{name}: {_problem(text, plain, metas, error)}") from None
 

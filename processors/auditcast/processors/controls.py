@@ -9,7 +9,7 @@ from auditcast.schemas.wire import decode_as, encode
 
 def for_log(revision: Revision) -> Revision:
     """What shapes batches, without where they go and what opens the door there: every service may read the log."""
-    return msgspec.structs.replace(revision, url="", headers=[], secret=b"", description="")
+    return msgspec.structs.replace(revision, url="", headers=[], secret=b"", description="", alert_to=[])
 
 
 def control(revision: Revision, partition: int, sealer: Sealer) -> bytes:

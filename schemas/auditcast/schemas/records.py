@@ -20,7 +20,11 @@ class SealedHeader(Struct, frozen=True):
 class Revision(Struct, frozen=True, kw_only=True):
     """One state of a destination; (`number`, `nonce`) orders them, and the highest counts.
 
-    In `audit.events` it travels without `url`, `headers` and `secret`: the log need not know them.
+    In `audit.events` it travels without `url`, `headers`, `secret` and `alert_to`: the log need not know them.
+    While `paused` events are collected, and their batches parked. `because` is empty for a change by a person, `gone`
+    if the receiver answered 410, `failing` if it did nothing but fail for long; a verdict of the system such as these
+    has a `nonce` that begins with `-`, so that it is void beside any change that a person made meanwhile. `alert_to`
+    are the addresses that alert emails go to.
     """
 
     destination: str
@@ -41,6 +45,9 @@ class Revision(Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 900_000
     base_url: str = "https://atmos-pro.com"
     type_prefix: str = "pro.atmos"
+    paused: bool = False
+    because: str = ""
+    alert_to: list[str] = []
 
     @property
     def order(self) -> tuple[int, str]:
@@ -145,8 +152,112 @@ class RecordHeader(Struct, frozen=True):
     value: bytes
 
 
+class Delivery(Struct, frozen=True, kw_only=True):
+    """What a copy of a batch carries beside the same bytes (in the record's header `auditcast-delivery`).
+
+    `offset` is where the batch lies in `audit.batches`, in the copy's own partition. `attempts` are those made so far,
+    the first at `began`, which is put off by the time that the copy lay parked in a pause or that no deliverer ran.
+    Not to be sent before `not_before`. A part of a split batch has the numbers of its events in `first_event` and
+    `last_event` (0: the whole batch). `letter` is the key of the dead letter that is settled with the copy, `replay`
+    the id of the replay that made it.
+    """
+
+    offset: int = -1
+    attempts: list[Attempt] = []
+    began: int = 0
+    not_before: int = 0
+    parked_at: int = 0
+    first_event: int = 0
+    last_event: int = 0
+    letter: str = ""
+    replay: str = ""
+
+
+class Attempted(Struct, frozen=True, kw_only=True):
+    """One attempt, for who asks later (in `audit.attempts`): of the events `first_event` to `last_event` of a batch.
+
+    `number` counts the attempts of this copy from 1 on; `fate` says what followed: `delivered`, `retry-1` to `-5`,
+    `dead-letter`, `parked` (it stays there), `split`, or `none` (a test).
+    """
+
+    destination: str
+    batch: str
+    stream: str
+    sequence: int
+    first_event: int
+    last_event: int
+    number: int
+    fate: str
+    replay: str = ""
+    attempt: Attempt
+
+
+class Delivered(Struct, frozen=True):
+    """The newest batch of a stream that was delivered."""
+
+    stream: str
+    sequence: int
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """How a destination fares (in `audit.status`, key: destination), written at most once a second.
+
+    `last` is its newest attempt, `failures` those since the last success. While `open`, the circuit breaker lets only
+    probes through. `waiting` batches are in the deliverer's memory; `parked` ones, with `parked_events` events, in
+    `audit.batches.parked` since `parked_since`. `dead_letters` counts all ever made, the newest for `last_reason`.
+    """
+
+    destination: str
+    at: int
+    last: Attempt | None = None
+    last_success: int | None = None
+    failures: int = 0
+    failing_since: int | None = None
+    open: bool = False
+    waiting: int = 0
+    parked: int = 0
+    parked_events: int = 0
+    parked_since: int | None = None
+    dead_letters: int = 0
+    last_dead_letter: int | None = None
+    last_reason: str = ""
+    delivered: list[Delivered] = []
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """Batches of `destination` are parked from `offset` on (in `audit.status`, key `parked/destination@offset`)."""
+
+    destination: str
+    offset: int
+    at: int
+
+
+class Released(Struct, frozen=True, kw_only=True):
+    """What was parked through `offset` is settled (in `audit.status`, key `released/destination@offset`)."""
+
+    destination: str
+    offset: int
+    at: int
+
+
+class Skipped(Struct, frozen=True, kw_only=True):
+    """Events through `offset` that were not collected, since `since`: it was disabled.
+
+    In `audit.links`, key `skipped/destination@offset`; the highest counts.
+    """
+
+    destination: str
+    offset: int
+    since: int
+    events: int
+
+
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """What could not be processed or delivered: the same bytes, and why."""
+    """What could not be processed or delivered: the same bytes, and why.
+
+    `topic`, `partition`, `offset` name the record where it first lay. `first_event` and `last_event` are the numbers of
+    the events that are owed, if that is only a part of the batch (else 0).
+    """
 
     topic: str
     partition: int
@@ -159,6 +270,9 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     headers: list[RecordHeader] = []
     destination: str | None = None
     attempts: list[Attempt] = []
+    first_event: int = 0
+    last_event: int = 0
+    replay: str = ""
 
 
 class TestResult(Struct, frozen=True, kw_only=True):

@@ -24,14 +24,20 @@ SCHEMAS = {
     if file.name.endswith(".avsc")
 }
 FINGERPRINTS = {
+    "Attempted": ["37692829aa9754f9"],
     "AuditEvent": ["44f44958aff8fde8"],
     "Batch": ["df2f5c89e8923108"],
     "Control": ["1edbf5f6b2af3054"],
-    "DeadLetter": ["76d92dc774e69c5b"],
+    "DeadLetter": ["76d92dc774e69c5b", "a261480461126f22"],
+    "Delivery": ["6f90f4589f2decd9"],
     "Link": ["2fa3c23388aec731"],
     "Moved": ["3c0e0d45f58bb0bf"],
-    "Revision": ["62cc19f4f2b4fb6f"],
-    "RevisionInForce": ["99c3d1b1d11ccc1d"],
+    "Parked": ["f4095d7827c6bc40"],
+    "Released": ["5b9c50a75bdfc7b0"],
+    "Revision": ["62cc19f4f2b4fb6f", "01a77ab27724f3bd"],
+    "RevisionInForce": ["99c3d1b1d11ccc1d", "cea1ecb7397a050a"],
+    "Skipped": ["07c20da5c9b9389a"],
+    "Status": ["f40b4ee27c94afb0"],
     "TestResult": ["2078d8f9ed64d36e"],
 }
 """Every schema that ever wrote a record, oldest first: append, never remove or edit."""
