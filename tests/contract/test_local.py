@@ -1,5 +1,6 @@
 """Brokers that this process starts: nothing is left of them, and one that is restarted has kept everything."""
 
+import asyncio
 import os
 import select
 import signal
@@ -9,14 +10,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditcast.kafka import clients
 from auditcast.kafka import topics as kafka_topics
+from auditcast.kafka.errors import BrokerUnavailable
 from auditcast.kafka.local import ApacheBroker, Broker, EmbeddedBroker, LocalBrokerFailed
 from auditcast.kafka.local.process import Child
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import View, read_compacted
+from tests.chaos.proxy import Cut, Line
 
 WAIT_S = 60
 
@@ -50,7 +54,7 @@ def test_a_suspended_broker_is_said_to_be_unavailable(topics: Connection, broker
     admin.metadata()
     broker.suspend()
     try:
-        with pytest.raises(clients.BrokerUnavailable):
+        with pytest.raises(BrokerUnavailable):
             admin.metadata(timeout=0.5)
     finally:
         broker.resume()
@@ -68,6 +72,24 @@ def test_a_cluster_goes_on_without_one_of_its_nodes(broker: Broker) -> None:
         write(connection, "meanwhile")
         cluster.restart(1)
         assert read_compacted(connection, Topics().status, 0, WAIT_S) == {b"meanwhile": b"value"}
+
+
+async def test_who_comes_by_a_detour_is_sent_there_and_can_be_cut_off(broker: Broker) -> None:
+    if not isinstance(broker, ApacheBroker):
+        pytest.skip("only Apache Kafka can be given more listeners")
+    with ApacheBroker(detours=1) as detoured:
+        direct = detoured.connection()
+        async with Line(detoured.detours[0]) as line:
+            connection = replace(direct, bootstrap_servers=line.bootstrap)
+            [node] = (await asyncio.to_thread(clients.Admin(connection).metadata)).brokers.values()
+            assert f"{node.host}:{node.port}" == line.bootstrap != detoured.bootstrap
+            for how in Cut:
+                await line.ways[0].cut(how)
+                with pytest.raises(BrokerUnavailable):
+                    await asyncio.to_thread(clients.Admin(connection).metadata, timeout=0.5)
+                clients.Admin(direct).metadata()
+                await line.ways[0].mend()
+                await asyncio.to_thread(clients.Admin(connection).metadata)
 
 
 def test_a_broker_listens_on_the_loopback_only_and_is_gone_when_stopped() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from msgspec import Struct
+
 from auditcast.kafka.local import jars
 from auditcast.kafka.local.broker import Broker, LocalBrokerFailed
 from auditcast.kafka.local.process import Child, free_ports
@@ -17,18 +19,32 @@ HEAP = "-Xmx1g"
 MAX_MESSAGE_BYTES = 3_000_000
 
 
+class Detour(Struct, frozen=True):
+    """A further listener of one node: clients are sent to the port `advertised`, the node listens on `real`."""
+
+    advertised: int
+    real: int
+
+
 class ApacheBroker(Broker):
     """Apache Kafka on free ports of 127.0.0.1, its data in a temporary folder that goes when it is stopped.
 
     `nodes` make a cluster, to kill and restart single ones of; `libraries` is a folder with Kafka's jars, fetched
-    with Maven where none is given; `properties` are added to each node's `server.properties`.
+    with Maven where none is given; `properties` are added to each node's `server.properties`. Each of the `detours`
+    reaches the whole cluster by ports on which somebody else must listen and pass on, and so can cut off who comes.
     """
 
     def __init__(
-        self, nodes: int = 1, libraries: Path | None = None, properties: Mapping[str, str] | None = None
+        self,
+        nodes: int = 1,
+        libraries: Path | None = None,
+        properties: Mapping[str, str] | None = None,
+        detours: int = 0,
     ) -> None:
         super().__init__()
+        self.detours: list[list[Detour]] = []
         self._count = nodes
+        self._detours = detours
         self._libraries = libraries
         self._properties = dict(properties or {})
         self._folder = tempfile.TemporaryDirectory(prefix="auditcast-kafka-", ignore_cleanup_errors=True)
@@ -43,8 +59,11 @@ class ApacheBroker(Broker):
     def start(self) -> Self:
         """Start all nodes; raises `LocalBrokerFailed` with the end of a failed node's output."""
         java, libraries = jars.java(), self._libraries or jars.fetched()
-        ports = free_ports(2 * self._count)
-        brokers, controllers = ports[: self._count], ports[self._count :]
+        brokers, controllers, *ports = _rows(free_ports((2 + 2 * self._detours) * self._count), self._count)
+        self.detours = [
+            [Detour(*pair) for pair in zip(advertised, real, strict=True)]
+            for advertised, real in zip(ports[::2], ports[1::2], strict=True)
+        ]
         self._addresses = [f"127.0.0.1:{port}" for port in brokers]
         self.bootstrap = ",".join(self._addresses)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -104,15 +123,21 @@ class ApacheBroker(Broker):
 
     def _write_settings(self, number: int, port: int, controllers: list[int], folder: Path) -> None:
         replication = min(3, self._count)
+        ways = {f"DETOUR{n}": nodes[number] for n, nodes in enumerate(self.detours)}
+        listeners = {"CLIENTS": port, "CONTROLLER": controllers[number]} | {
+            name: way.real for name, way in ways.items()
+        }
+        advertised = {"CLIENTS": port} | {name: way.advertised for name, way in ways.items()}
         settings = {
             "process.roles": "broker,controller",
             "node.id": number,
             "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{p}" for n, p in enumerate(controllers)),
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controllers[number]}",
-            "advertised.listeners": f"CLIENTS://127.0.0.1:{port}",
+            "listeners": _addresses(listeners),
+            "advertised.listeners": _addresses(advertised),
             "inter.broker.listener.name": "CLIENTS",
-            "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            **{f"listener.name.{name.lower()}.num.network.threads": 1 for name in detours},
             "log.dirs": folder / "data",
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,
@@ -132,6 +157,14 @@ class ApacheBroker(Broker):
         folder.mkdir()
         lines = (f"{name}={value}\n" for name, value in (settings | self._properties).items())
         (folder / "server.properties").write_text("".join(lines))
+
+
+def _rows(ports: list[int], width: int) -> list[list[int]]:
+    return [ports[start : start + width] for start in range(0, len(ports), width)]
+
+
+def _addresses(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
 
 
 def _format_storage(folder: Path, cluster: str, java: str, libraries: Path) -> None:
