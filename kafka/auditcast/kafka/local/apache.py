@@ -123,11 +123,10 @@ class ApacheBroker(Broker):
 
     def _write_settings(self, number: int, port: int, controllers: list[int], folder: Path) -> None:
         replication = min(3, self._count)
-        ways = {f"DETOUR{n}": nodes[number] for n, nodes in enumerate(self.detours)}
-        listeners = {"CLIENTS": port, "CONTROLLER": controllers[number]} | {
-            name: way.real for name, way in ways.items()
-        }
-        advertised = {"CLIENTS": port} | {name: way.advertised for name, way in ways.items()}
+        detours = {f"DETOUR{n}": nodes[number] for n, nodes in enumerate(self.detours)}
+        listeners = {"CLIENTS": port, "CONTROLLER": controllers[number]}
+        listeners |= {name: detour.real for name, detour in detours.items()}
+        advertised = {"CLIENTS": port} | {name: detour.advertised for name, detour in detours.items()}
         settings = {
             "process.roles": "broker,controller",
             "node.id": number,
