@@ -252,6 +252,26 @@ class Skipped(Struct, frozen=True, kw_only=True):
     events: int
 
 
+class Backfill(Struct, frozen=True, kw_only=True):
+    """Events from before their destination collected, batched later by a person, in a stream of their own.
+
+    In `audit.links`, key `backfill/stream`. They lie from offset `first` to before `end` of the stream's partition and
+    are batched under `revision` (its bytes), begun at `at`. The other fields are those of the stream's newest link;
+    while not `finished`, it goes on from there.
+    """
+
+    stream: str
+    first: int
+    end: int
+    at: int
+    finished: bool
+    sequence: int
+    last_event: int
+    last_offset: int
+    digest: str
+    revision: bytes
+
+
 class DeadLetter(Struct, frozen=True, kw_only=True):
     """What could not be processed or delivered: the same bytes, and why.
 
@@ -284,6 +304,32 @@ class TestResult(Struct, frozen=True, kw_only=True):
     destination: str
     delivered: bool
     attempt: Attempt
+
+
+class Alerted(Struct, frozen=True, kw_only=True):
+    """What the owners of a destination were told by email (in `audit.alerts`, key: destination).
+
+    `number` emails, the newest at `at`. They know of `dead_letters` ever made, the newest at `last_dead_letter`, of the
+    system's `verdict` (a revision's number and nonce), and of everything that expires until `expiring`, and was told
+    of again until `expiring_soon`. `warnings` emails, the last at `warned_at`, said that the destination will be paused
+    because it does nothing but fail since `failing_from`. As far as they know there is an outage since `outage_since`,
+    told of first by email `outage` (0: there is none), with `outage_letters` dead letters.
+    """
+
+    destination: str
+    at: int
+    number: int = 0
+    dead_letters: int = 0
+    last_dead_letter: int = 0
+    verdict: str = ""
+    expiring: int = 0
+    expiring_soon: int = 0
+    warnings: int = 0
+    warned_at: int = 0
+    failing_from: int = 0
+    outage: int = 0
+    outage_since: int = 0
+    outage_letters: int = 0
 
 
 class AuditEvent(Struct, frozen=True, kw_only=True):

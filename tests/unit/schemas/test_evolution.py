@@ -24,8 +24,10 @@ SCHEMAS = {
     if file.name.endswith(".avsc")
 }
 FINGERPRINTS = {
+    "Alerted": ["a6822f15cc7b611f"],
     "Attempted": ["37692829aa9754f9"],
     "AuditEvent": ["44f44958aff8fde8"],
+    "Backfill": ["8a6cdcef5b8aea29"],
     "Batch": ["df2f5c89e8923108"],
     "Control": ["1edbf5f6b2af3054"],
     "DeadLetter": ["76d92dc774e69c5b", "a261480461126f22"],
