@@ -1,12 +1,12 @@
-"""Which addresses no delivery may go to, as an explicit table.
+"""Which addresses and ports no delivery may go to, as explicit tables.
 
 `ipaddress.is_global` does not know enough of them (it takes `::7f00:1`, `64:ff9b::7f00:1` and `fec0::1` for global).
-The table is data: the settings of a destination are checked against it early, for a good message, and the deliverer
+The tables are data: the settings of a destination are checked against them early, for a good message, and the deliverer
 checks the address that it really connects to.
 """
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from auditcast.schemas.errors import Misconfigured
 
@@ -54,6 +54,15 @@ _IPV6 = {
 FORBIDDEN: tuple[tuple[Network, str], ...] = tuple((ip_network(net), what) for net, what in (_IPV4 | _IPV6).items())
 """Each forbidden network and what it is; of several that hold an address, the first names it best."""
 
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""Before the IPv4 address in the lower half of an ISATAP address, which may lie in any network."""
+
+_SERVICES = {
+    2375: "Docker", 2376: "Docker", 2379: "etcd", 2380: "etcd", 3306: "MySQL", 5432: "PostgreSQL", 6379: "Redis",
+    6443: "Kubernetes", 9092: "Kafka", 10250: "Kubernetes", 11211: "memcached", 27017: "MongoDB",
+}  # fmt: skip
+"""What an operator's own network holds most often beside receivers, some of it behind TLS."""
+
 
 def forbidden(address: str, allowed: Sequence[Network] = ()) -> str | None:
     """Why no delivery may go to `address`, in one sentence; None if it may. `allowed` are the operator's exceptions."""
@@ -61,12 +70,23 @@ def forbidden(address: str, allowed: Sequence[Network] = ()) -> str | None:
         ip = ip_address(address)
     except ValueError:
         return f"{address!r} is no IP address"
+    if isinstance(ip, IPv6Address) and ip.scope_id is not None:
+        return f"{ip} names a network interface of this host: leave out what begins with the percent sign"
     if any(ip in network for network in allowed):
         return None
     for network, what in FORBIDDEN:
         if ip in network:
             return f"{ip} lies in {network} ({what}): deliveries go only to public addresses"
+    if _is_isatap(ip):
+        return f"{ip} is a tunnel to IPv4 (ISATAP): deliveries go only to public addresses"
     return None
+
+
+def forbidden_port(port: int) -> str | None:
+    """Why no delivery may go to `port`, in half a sentence; None if it may. Allowed networks make no difference."""
+    if port in _SERVICES:
+        return f"the port of {_SERVICES[port]}"
+    return "a system port" if port < 1024 and port != 443 else None
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -80,3 +100,7 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
                 f"AUDITCAST_ALLOWED_NETWORKS: {text!r} is no network: write it as 10.1.0.0/16 or fd00:1::/64"
             ) from None
     return tuple(found)
+
+
+def _is_isatap(ip: IPv4Address | IPv6Address) -> bool:
+    return ip.version == 6 and (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP

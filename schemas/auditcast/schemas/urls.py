@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 import idna
 
 from auditcast.schemas.errors import InvalidDestination
-from auditcast.schemas.networks import Network, forbidden
+from auditcast.schemas.networks import Network, forbidden, forbidden_port
 
 MAX_URL = 2048
 MAX_HOST = 253
@@ -25,11 +25,6 @@ _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 _PRIVATE_NAMES = ("localhost", "local", "internal", "home.arpa")
 """Names that never lead to a public address."""
-
-_SERVICES = {
-    2375: "Docker", 2376: "Docker", 2379: "etcd", 2380: "etcd", 3306: "MySQL", 5432: "PostgreSQL", 6379: "Redis",
-    6443: "Kubernetes", 9092: "Kafka", 10250: "Kubernetes", 11211: "memcached", 27017: "MongoDB",
-}  # fmt: skip
 
 
 def normal_url(text: str, allowed: Sequence[Network] = ()) -> str:
@@ -125,8 +120,8 @@ def _port(text: str | None) -> str:
         raise _invalid("has a port that is no number from 1 to 65535")
     if port == 443:
         return ""
-    if port < 1024 or port in _SERVICES:
-        service = f"the port of {_SERVICES[port]}" if port in _SERVICES else "a system port"
+    service = forbidden_port(port)
+    if service is not None:
         raise _invalid(f"has port {port}, {service}: use 443 or a port from 1024 on that serves HTTPS")
     return f":{port}"
 

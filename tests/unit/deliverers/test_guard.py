@@ -38,16 +38,16 @@ def test_a_socket_for_a_public_address(host: str) -> None:
         assert made.family in {socket.AF_INET, socket.AF_INET6}
 
 
-@pytest.mark.parametrize(
-    ("port", "fine"), [(443, True), (1024, True), (65535, True), (0, False), (22, False), (1023, False)]
-)
-def test_system_ports_are_for_allowed_networks_only(port: int, *, fine: bool) -> None:
-    vet("127.0.0.1", port, LOOPBACK)
-    if fine:
-        vet(PUBLIC[0], port, LOOPBACK)
-    else:
-        with pytest.raises(Failed):
-            vet(PUBLIC[0], port, LOOPBACK)
+@pytest.mark.parametrize("port", [443, 1024, 8443, 65535])
+def test_ports_where_receivers_are(port: int) -> None:
+    vet(PUBLIC[0], port, ())
+
+
+@pytest.mark.parametrize("port", [0, 22, 80, 1023, 2379, 6379, 6443, 10250])
+@pytest.mark.parametrize("address", [PUBLIC[0], "127.0.0.1"])
+def test_ports_of_services_are_refused_in_allowed_networks_too(address: str, port: int) -> None:
+    with pytest.raises(Failed, match=f"port {port} is"):
+        vet(address, port, LOOPBACK)
 
 
 def test_an_address_with_a_zone_is_refused_even_where_its_network_is_allowed() -> None:
@@ -64,6 +64,12 @@ async def test_one_forbidden_address_poisons_the_answer(monkeypatch: pytest.Monk
     del answer[1]
     found = await Guard((), 1).resolve("fine.example.com", 443)
     assert [(each["host"], each["port"]) for each in found] == [("1.1.1.1", 443), ("1.0.0.1", 443)]
+
+
+async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = [(socket.AF_INET, 1, 6, "", (f"1.1.{number // 256}.{number % 256}", 0)) for number in range(4000)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    assert len(await Guard((), 1).resolve("many.example.com", 443)) == guard.ADDRESSES
 
 
 @pytest.mark.parametrize(
