@@ -32,13 +32,13 @@ class Customers:
         """A new destination at the stage's receiver, which expects it from now on; its id."""
         destination = f"dst_{secrets.token_hex(6)}"
         secret = revisions.secret_text(secrets.token_bytes(revisions.SECRET_BYTES))
-        self._stage.expect(destination, destination, secret)
+        url = self._stage.expect(destination, secret)
         revision = revisions.created(
             destination,
             workspace=scope.workspace,
             organization=scope.organization,
             choices=revisions.Choices(
-                url=self._stage.receiver.url(destination),
+                url=url,
                 description=scope.name,
                 window_events=scope.window_events,
                 window_seconds=scope.window_seconds,

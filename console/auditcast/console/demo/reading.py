@@ -21,6 +21,7 @@ class Record(Struct, frozen=True):
     partition: int
     offset: int
     timestamp: int
+    key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
@@ -64,7 +65,9 @@ class Follower:
         error = message.error()
         if error is None:
             headers: Any = message.headers() or []
-            self._takers[topic](Record(partition, offset, message.timestamp()[1], message.value(), headers))
+            self._takers[topic](
+                Record(partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
+            )
             self._next[topic, partition] = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:
             # Past what aborted transactions left at the end, which no record tells of.

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from auditcast.console.demo.account import Account
@@ -28,17 +27,17 @@ NETWORK = "127.0.0.0/8"
 class Stage:
     """A stage over topics that exist. Use as `async with`; workers are ended and files removed by who made `folder`.
 
-    `broker_time`: whether the broker stamps the records.
+    `broker_time`: whether the broker stamps the records; `receivers`: how many servers share the destinations.
     """
 
-    def __init__(self, connection: Connection, folder: Path, *, broker_time: bool) -> None:
+    def __init__(self, connection: Connection, folder: Path, *, broker_time: bool, receivers: int = 1) -> None:
         self.connection = connection
         self.topics = Topics(connection.topic_prefix)
         self._key = new_key()
         self.sealer = Sealer([self._key])
         self.partitions = partitions(connection)
         authority = Authority(folder)
-        self.receiver = Receiver(authority.server())
+        self.receivers = [Receiver(authority.server()) for _ in range(receivers)]
         self.account = Account(Expectation(self.partitions, self.sealer), Batches())
         self.environment = self._environment(authority.file, broker_time=broker_time)
         self.workers = Workers(self.environment, folder)
@@ -49,26 +48,32 @@ class Stage:
         }
         self.follower = Follower(connection, takers, self.partitions)
         self._following: asyncio.Task[None] | None = None
+        self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self.receiver.__aenter__()
+        for receiver in self.receivers:
+            await self._stack.enter_async_context(receiver)
         self._following = asyncio.create_task(self.follower.run())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         await self.workers.end()
         if self._following is not None:
             self._following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._following
         self.follower.close()
-        await self.receiver.__aexit__(kind, failure, trace)
+        await self._stack.aclose()
 
-    def expect(self, name: str, destination: str, secret: str) -> None:
-        """Have the receiver take what comes for a destination whose URL is `receiver.url(name)`."""
-        self.account.ledgers[destination] = self.receiver.expect(name, destination, secret)
+    def expect(self, destination: str, secret: str) -> str:
+        """Have one of the receivers take what comes for a destination, at the URL returned."""
+        receiver = self.receivers[len(self.account.ledgers) % len(self.receivers)]
+        self.account.ledgers[destination] = receiver.expect(destination, destination, secret)
+        return receiver.url(destination)
+
+    def receiver_of(self, destination: str) -> Receiver:
+        """The one that takes what comes for a destination."""
+        return next(receiver for receiver in self.receivers if destination in receiver.ledgers)
 
     def check(self) -> None:
         """Raise the error that ended the reading of the topics, if any: the account would be wrong."""

@@ -115,10 +115,13 @@ class Workers:
         self._patience = patience
         self._numbers = count(1)
 
-    def start(self, kind: str) -> Worker:
-        """One more `auditcast KIND`. Call it from the main thread: the kernel ties a child to the thread."""
+    def start(self, kind: str, environ: Mapping[str, str] | None = None) -> Worker:
+        """One more `auditcast KIND`, with `environ` beside what all have.
+
+        Call it from the main thread: the kernel ties a child to the thread.
+        """
         name = f"{kind}-{next(self._numbers)}"
-        worker = Worker(kind, name, self._environ, self._folder / f"{name}.log")
+        worker = Worker(kind, name, {**self._environ, **(environ or {})}, self._folder / f"{name}.log")
         self.all.append(worker)
         return worker
 
