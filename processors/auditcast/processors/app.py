@@ -171,7 +171,12 @@ def _credentials(connection: Connection) -> Any:
     """The same way to the brokers as confluent-kafka's. Faust takes SASL without a context for SASL without TLS."""
     context = None
     if connection.security_protocol in {"SSL", "SASL_SSL"}:
-        context = ssl.create_default_context(cafile=connection.ssl_ca_file or None)
+        # Not `create_default_context`, which obeys SSLKEYLOGFILE: whoever has that file can read the log.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if connection.ssl_ca_file:
+            context.load_verify_locations(connection.ssl_ca_file)
+        else:
+            context.load_default_certs()
         if connection.ssl_certificate_file:
             context.load_cert_chain(connection.ssl_certificate_file, connection.ssl_key_file or None)
     if connection.security_protocol.startswith("SASL"):
