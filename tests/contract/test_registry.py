@@ -106,6 +106,35 @@ def test_a_change_that_another_one_forbids_leaves_the_other_in_force(
         assert registry.get("dst_1") == last_record(topics)
 
 
+def test_a_verdict_beside_a_change_by_a_person_is_void(topics: Connection, nonces: Callable[..., None]) -> None:
+    """Also for the compacted topic: the person's change comes behind it, and is the one that is kept."""
+    with Registry(topics) as registry:
+        held = registry.change("dst_1", lambda _: FIRST).revision
+    verdict = replace(held, number=2, nonce="-ffffffff", state="disabled", because="gone")
+    with Registry(topics) as registry:
+        nonces("0000")
+
+        def slow(newest: Revision | None) -> Revision:
+            append(topics, Topics(topics.topic_prefix).destinations, "dst_1", wire.encode(verdict), 10)
+            return described("ours")(newest)
+
+        done = registry.change("dst_1", slow).revision
+    assert (done.number, done.state, done.because, done.description) == (2, "active", "", "ours")
+    with Registry(topics) as registry:
+        assert registry.get("dst_1") == done == last_record(topics)
+
+
+def test_a_change_is_made_upon_a_verdict_that_is_in_force(topics: Connection, nonces: Callable[..., None]) -> None:
+    with Registry(topics) as registry:
+        held = registry.change("dst_1", lambda _: FIRST).revision
+    verdict = replace(held, number=2, nonce="-ffffffff", paused=True, because="failing")
+    append(topics, Topics(topics.topic_prefix).destinations, "dst_1", wire.encode(verdict), 10)
+    with Registry(topics) as registry:
+        assert registry.get("dst_1") == verdict
+        done = registry.change("dst_1", described("ours")).revision
+    assert (done.number, done.paused, done.because) == (3, True, "failing")
+
+
 def test_a_record_that_cannot_be_read_does_not_hide_the_others(topics: Connection) -> None:
     append(topics, Topics(topics.topic_prefix).destinations, "dst_0", b"{}", 10)
     with Registry(topics) as registry:

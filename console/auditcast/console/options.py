@@ -35,6 +35,7 @@ def setting_options(command: Command) -> Command:
             "--header-file", "files", multiple=True, type=click.Path(path_type=Path),
             help="The same, from a file of lines 'Name: value'.",
         ),
+        click.option("--alert-to", multiple=True, metavar="EMAIL", help="Tell this address when deliveries fail."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -2,7 +2,8 @@
 
 Two consoles may change one destination at the same moment; the log orders them. A writer waits until it reads its own
 record back: whatever stands before it in the partition is then known. If that holds a change which it did not know, it
-applies its own once more on top, so that both are in force, and the last record of a destination is the highest.
+applies its own once more on top, so that both are in force, and the last record of a destination is the highest. A
+verdict of the system beside a person's change is void: it was about what the person has changed.
 """
 
 import difflib
@@ -129,10 +130,11 @@ class Registry:
         return revision
 
     def _between(self, ours: Revision, known: list[Revision]) -> list[Revision]:
-        """What the log holds before `ours` that was not known when it was made."""
+        """What the log holds before `ours` that was not known when it was made, and that it does not make void."""
         with self._arrived:
             logged = self._logged[ours.destination]
-            return [each for each in logged[: logged.index(ours)] if each not in known]
+            before = logged[: logged.index(ours)]
+        return [each for each in before if each not in known and not (is_verdict(each) and each.order < ours.order)]
 
     def _take(self, key: bytes, value: bytes | None) -> None:
         id_ = key.decode(errors="backslashreplace")
@@ -154,6 +156,11 @@ class Registry:
     def _wake(self, _error: Exception) -> None:
         with self._arrived:
             self._arrived.notify_all()
+
+
+def is_verdict(revision: Revision) -> bool:
+    """Whether the system made it, not a person: its nonce is below any that is drawn here."""
+    return revision.nonce.startswith("-")
 
 
 def append(connection: Connection, topic: str, key: str, value: bytes | None, timeout: float) -> None:

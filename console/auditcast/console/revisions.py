@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from auditcast.schemas.destinations import (
+    checked_alert_to,
     checked_description,
     checked_headers,
     checked_id,
@@ -41,7 +42,8 @@ class Gone(AuditcastError):
 class Choices(Struct, frozen=True, kw_only=True):
     """What a person chose, unchecked. UNSET leaves a setting as it is, or at its default in a new destination.
 
-    `headers` are added or put in the place of those of the same name; `without` are names to be removed.
+    `headers` are added or put in the place of those of the same name; `without` are names to be removed. `alert_to` are
+    addresses to be added, `no_alert_to` to be removed.
     """
 
     url: str | UnsetType = UNSET
@@ -51,6 +53,8 @@ class Choices(Struct, frozen=True, kw_only=True):
     window_seconds: int | UnsetType = UNSET
     headers: Headers = ()
     without: Sequence[str] = ()
+    alert_to: Sequence[str] = ()
+    no_alert_to: Sequence[str] = ()
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -125,22 +129,46 @@ def edited(revision: Revision, choices: Choices, rules: Rules) -> Revision:
         fields |= {"format": name, "max_body_bytes": FORMATS[name].max_body_bytes}
     if choices.headers or choices.without:
         fields["headers"] = _headers(revision, choices, rules.sealer)
+    if choices.alert_to or choices.no_alert_to:
+        removed = {address.lower() for address in choices.no_alert_to}
+        kept = [address for address in revision.alert_to if address.lower() not in removed]
+        fields["alert_to"] = checked_alert_to([*kept, *choices.alert_to])
     return _changed(revision, replace(revision, **fields))
 
 
 def enabled(revision: Revision) -> Revision:
-    """`revision`, collecting and delivering."""
-    return _changed(alive(revision), replace(revision, state="active"))
+    """`revision`, collecting; it delivers too unless it is paused."""
+    return _put(alive(revision), "active", paused=revision.paused)
 
 
 def disabled(revision: Revision) -> Revision:
     """`revision`, collecting nothing."""
-    return _changed(alive(revision), replace(revision, state="disabled"))
+    return _put(alive(revision), "disabled", paused=revision.paused)
+
+
+def paused(revision: Revision) -> Revision:
+    """`revision`, delivering nothing; what is collected waits."""
+    return _put(alive(revision), revision.state, paused=True)
+
+
+def resumed(revision: Revision) -> Revision:
+    """`revision`, delivering."""
+    return _put(alive(revision), revision.state, paused=False)
 
 
 def deleted(revision: Revision) -> Revision:
-    """`revision`, ended for ever; what was collected before is still delivered, so URL and secret stay."""
-    return _changed(revision, replace(revision, state="deleted"))
+    """`revision`, ended for ever; what was collected before is still delivered, so URL and secret stay.
+
+    A pause ends by it: nobody could end it later.
+    """
+    return _put(revision, "deleted", paused=False)
+
+
+def _put(revision: Revision, state: State, *, paused: bool) -> Revision:
+    """`revision` in another condition by a person's will, which no verdict of the system is the reason of."""
+    if (revision.state, revision.paused) == (state, paused):
+        return revision
+    return replace(revision, state=state, paused=paused, because="")
 
 
 def open_headers(revision: Revision, sealer: Sealer) -> dict[str, str]:
@@ -169,8 +197,8 @@ def _place(revision: Revision, name: str) -> str:
 def _settings(revision: Revision, sealer: Sealer) -> tuple[Revision, dict[str, str]]:
     """What a person chose of it, comparable."""
     bare = replace(
-        revision, number=0, nonce="", changed_at=0, state="active", headers=[], secret=b"", epoch="", base_url="",
-        type_prefix="",
+        revision, number=0, nonce="", changed_at=0, state="active", paused=False, because="", headers=[], secret=b"",
+        epoch="", base_url="", type_prefix="",
     )  # fmt: skip
     return bare, open_headers(revision, sealer)
 

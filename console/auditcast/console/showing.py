@@ -23,6 +23,8 @@ def destination_shape(revision: Revision) -> dict[str, Any]:
     return {
         "id": revision.destination,
         "state": revision.state,
+        "paused": revision.paused,
+        "because": revision.because,
         "number": revision.number,
         "changed_at": time_text(revision.changed_at),
         "workspace": revision.workspace,
@@ -30,6 +32,7 @@ def destination_shape(revision: Revision) -> dict[str, Any]:
         "description": revision.description,
         "url": revision.url,
         "headers": [header.name for header in revision.headers],
+        "alert_to": revision.alert_to,
         "format": revision.format,
         "window_events": revision.window_events,
         "window_seconds": revision.window_ms // 1000,

@@ -8,6 +8,8 @@ import difflib
 import re
 from collections.abc import Sequence
 
+import idna
+
 from auditcast.schemas.errors import InvalidDestination
 from auditcast.schemas.formats import FORMATS, NEWEST
 
@@ -19,6 +21,8 @@ MAX_HEADERS_TOTAL = 8192
 
 MAX_DESCRIPTION = 256
 MAX_SCOPE_ID = 256
+MAX_ALERT_ADDRESSES = 10
+MAX_ADDRESS = 254
 WINDOW_EVENTS = range(1, 101)
 WINDOW_SECONDS = range(1, 31)
 
@@ -32,6 +36,8 @@ RESERVED_PREFIXES = ("ce-", "content-", "proxy-", "webhook-", "x-audit-", "x-web
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 5322's dot-atom: no quotes, no comments, nothing that could begin another header.
+_MAILBOX = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -61,6 +67,29 @@ def checked_description(text: str) -> str:
     if not text.isprintable():
         raise InvalidDestination("description", "holds a line break or another control character: write it on one line")
     return text
+
+
+def checked_alert_to(texts: Sequence[str]) -> list[str]:
+    """Email addresses that alerts go to, each once; domains in lower case, `xn--…` for letters beyond ASCII."""
+    found = list(dict.fromkeys(_address(text) for text in texts))
+    if len(found) > MAX_ALERT_ADDRESSES:
+        raise InvalidDestination(
+            "alert to", f"there are {len(found)} addresses, at most {MAX_ALERT_ADDRESSES} are allowed"
+        )
+    return found
+
+
+def _address(text: str) -> str:
+    mailbox, _, domain = text.rpartition("@")
+    try:
+        host = idna.encode(domain, uts46=True, std3_rules=True).decode().lower()
+    except idna.IDNAError:
+        host = ""
+    if not _MAILBOX.fullmatch(mailbox) or "." not in host.strip(".") or len(text) > MAX_ADDRESS:
+        raise InvalidDestination(
+            "alert to", f"{text[:MAX_ADDRESS]!r} is no email address: write it as in ops@example.com"
+        )
+    return f"{mailbox}@{host.removesuffix('.')}"
 
 
 def checked_window_events(number: int) -> int:

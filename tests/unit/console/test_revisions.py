@@ -1,9 +1,11 @@
 """What commands make of a destination: only what was chosen changes, nothing chosen changes nothing."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
-from auditcast.console import revisions
+from auditcast.console import revisions, telling
 from auditcast.console.headers import given_headers
 from auditcast.console.revisions import AlreadyThere, Choices, Gone, Rules
 from auditcast.console.showing import outcome, printable
@@ -68,6 +70,44 @@ def test_what_is_so_already_is_no_change() -> None:
     assert revisions.disabled(off) is off
     gone = revisions.deleted(off)
     assert revisions.deleted(gone) is gone
+
+
+@pytest.mark.parametrize("because", ["gone", "failing"])
+def test_a_change_by_a_person_ends_the_verdict_that_it_touches_and_no_other(because: str) -> None:
+    state = "disabled" if because == "gone" else "active"
+    judged = replace(made(), state=state, paused=because == "failing", because=because)
+    assert edited(judged, description="a").because == because
+    undone = (revisions.enabled if because == "gone" else revisions.resumed)(judged)
+    assert (undone.state, undone.paused, undone.because) == ("active", False, "")
+    untouched = (revisions.disabled if because == "gone" else revisions.paused)(judged)
+    assert untouched is judged
+
+
+def test_a_pause_and_a_state_leave_each_other_alone_until_the_end() -> None:
+    off = revisions.disabled(revisions.paused(made()))
+    assert (off.state, off.paused) == ("disabled", True)
+    assert revisions.paused(off) is off
+    assert revisions.enabled(off).paused
+    assert revisions.resumed(off).state == "disabled"
+    assert not revisions.deleted(off).paused, "nobody could resume it, and its backlog is owed"
+
+
+def test_alert_addresses_are_added_and_removed_one_by_one() -> None:
+    before = made(alert_to=["ops@example.com", "b@Bücher.example"])
+    assert before.alert_to == ["ops@example.com", "b@xn--bcher-kva.example"]
+    assert edited(before, alert_to=["ops@EXAMPLE.com"], no_alert_to=["nobody@example.com"]) is before
+    after = edited(before, alert_to=["c@example.com"], no_alert_to=["OPS@example.com"])
+    assert after.alert_to == ["b@xn--bcher-kva.example", "c@example.com"]
+    with pytest.raises(InvalidDestination, match="at most 10"):
+        edited(after, alert_to=[f"a{number}@example.com" for number in range(9)])
+
+
+@pytest.mark.parametrize("said", [telling.enabled, telling.edited, telling.unchanged])
+def test_who_touches_a_destination_that_is_held_back_is_told_how_to_let_it_go(said: Callable[[Revision], str]) -> None:
+    assert "destinations resume dst_1" in said(replace(made(), paused=True))
+    assert "destinations resume" not in said(made())
+    gone = said(replace(made(), state="disabled", because="gone"))
+    assert "destinations enable dst_1" in gone
 
 
 def test_a_deleted_destination_can_only_be_deleted_again() -> None:

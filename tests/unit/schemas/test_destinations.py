@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from auditcast.deliverers.request import headers
 from auditcast.schemas.destinations import (
+    checked_alert_to,
     checked_description,
     checked_headers,
     checked_id,
@@ -197,3 +198,30 @@ def test_a_format_is_named_or_nearly_so() -> None:
     assert newest_format("cloudevents") == "cloudevents/1"
     with pytest.raises(InvalidDestination, match="did you mean cloudevents"):
         newest_format("cloudevent")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "ops", "@example.com", "ops@", "ops@example", "ops@.example.com", "a@b@example.com", "ops@example..com"),
+        *("ops @example.com", "ops@example.com ", "ops@example.com\r\nBcc: b@example.com", '"o p s"@example.com'),
+        *(
+            "Ops <ops@example.com>",
+            "ops@example.com,b@example.com",
+            ".ops@example.com",
+            "ops@[127.0.0.1]",
+            "ö@example.com",
+        ),
+        *("ö@example.com", f"{'a' * 65}@example.com", f"ops@{'a' * 64}.com", f"ops@{'a.' * 126}com"),
+    ],
+)
+def test_what_is_no_email_address_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(InvalidDestination) as caught:
+        checked_alert_to([text])
+    assert str(caught.value).isprintable()
+    assert "as in ops@example.com" in str(caught.value)
+
+
+def test_email_addresses_have_one_form_and_stand_once() -> None:
+    given = ["ops+audit@EXAMPLE.com", "ops+audit@example.com.", "Ops@bücher.example"]
+    assert checked_alert_to(given) == ["ops+audit@example.com", "Ops@xn--bcher-kva.example"]

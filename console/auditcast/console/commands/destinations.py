@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from auditcast.console import options, revisions
+from auditcast.console import options, revisions, telling
 from auditcast.console.options import json_option, setting_options
 from auditcast.console.registry import Registry
 from auditcast.console.revisions import Choices
@@ -108,6 +108,7 @@ def show(*, id_: str, json_: bool) -> None:
 @click.option("--url", help="Deliver there from now on.")
 @setting_options
 @click.option("--remove-header", "without", multiple=True, metavar="NAME", help="Send this header no longer.")
+@click.option("--remove-alert-to", "no_alert_to", multiple=True, metavar="EMAIL", help="Tell this address no longer.")
 @json_option
 def edit(*, id_: str, json_: bool, **given: Any) -> None:
     """Change what is given, and leave the rest as it is."""
@@ -115,23 +116,39 @@ def edit(*, id_: str, json_: bool, **given: Any) -> None:
     if choices == Choices():
         raise click.UsageError("Nothing to change was given: see 'auditcast destinations edit --help'.")
     rules = options.rules()
-    _apply(id_, lambda revision: revisions.edited(revision, choices, rules), "changed", json_=json_)
+    _apply(id_, lambda revision: revisions.edited(revision, choices, rules), telling.edited, json_=json_)
 
 
 @command.command("enable")
 @click.argument("id_", metavar="ID")
 @json_option
 def enable(*, id_: str, json_: bool) -> None:
-    """Collect and deliver events from now on."""
-    _apply(id_, revisions.enabled, "enabled", json_=json_)
+    """Collect events from now on, and deliver them unless it is paused."""
+    _apply(id_, revisions.enabled, telling.enabled, json_=json_)
 
 
 @command.command("disable")
 @click.argument("id_", metavar="ID")
 @json_option
 def disable(*, id_: str, json_: bool) -> None:
-    """Collect nothing from now on; what was collected before is still delivered."""
-    _apply(id_, revisions.disabled, "disabled", json_=json_)
+    """Collect nothing from now on, only count; what was collected before is still delivered."""
+    _apply(id_, revisions.disabled, telling.disabled, json_=json_)
+
+
+@command.command("pause")
+@click.argument("id_", metavar="ID")
+@json_option
+def pause(*, id_: str, json_: bool) -> None:
+    """Deliver nothing from now on; events are still collected, and wait."""
+    _apply(id_, revisions.paused, telling.paused, json_=json_)
+
+
+@command.command("resume")
+@click.argument("id_", metavar="ID")
+@json_option
+def resume(*, id_: str, json_: bool) -> None:
+    """Deliver again; what has waited comes first, in order."""
+    _apply(id_, revisions.resumed, telling.resumed, json_=json_)
 
 
 @command.command("delete")
@@ -144,7 +161,7 @@ def delete(*, id_: str, yes: bool, json_: bool) -> None:
         if not sys.stdin.isatty():
             raise click.UsageError(f"Deleting {id_} is final, and nobody can be asked here: repeat it with --yes.")
         click.confirm(f"Delete {id_} for ever?", abort=True, err=True)
-    _apply(id_, revisions.deleted, "deleted", json_=json_)
+    _apply(id_, revisions.deleted, telling.deleted, json_=json_)
 
 
 @command.command("test")
@@ -164,16 +181,15 @@ def test(*, id_: str, timeout: float, json_: bool) -> None:
         sys.exit(1)
 
 
-def _apply(id_: str, change: Callable[[Revision], Revision], done: str, *, json_: bool) -> None:
+def _apply(id_: str, change: Callable[[Revision], Revision], done: Callable[[Revision], str], *, json_: bool) -> None:
+    """Change a destination, and say with `done` what that means."""
     with _registry() as registry:
         registry.get(id_)  # an unknown id is told with its neighbours
         changed = registry.change(id_, lambda newest: change(newest or registry.get(id_)))
     if json_:
         click.echo(as_json({"changed": changed.written, "destination": destination_shape(changed.revision)}))
-    elif changed.written:
-        click.echo(f"{id_} is {done}.")
     else:
-        click.echo(f"{id_} is so already: nothing to do.")
+        click.echo((done if changed.written else telling.unchanged)(changed.revision))
 
 
 def _registry() -> Registry:

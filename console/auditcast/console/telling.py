@@ -1,0 +1,78 @@
+"""What a command has done to a destination, and what becomes of its backlog: one sentence each, for people."""
+
+from auditcast.schemas.records import Revision
+
+GONE = "gone"
+"""`Revision.because` after a 410; such a destination is disabled, and its backlog waits as in a pause."""
+
+FAILING = "failing"
+"""`Revision.because` when nothing but failures led to the pause."""
+
+
+def is_gone(revision: Revision) -> bool:
+    """Whether the receiver said that it is gone, and nobody has enabled the destination since."""
+    return revision.state == "disabled" and revision.because == GONE
+
+
+def edited(revision: Revision) -> str:
+    return _sentences(f"{revision.destination} is changed.", _held_back(revision))
+
+
+def enabled(revision: Revision) -> str:
+    return _sentences(
+        f"{revision.destination} is enabled: events are collected from now on,"
+        " and what was collected before goes on being delivered.",
+        _held_back(revision),
+    )
+
+
+def disabled(revision: Revision) -> str:
+    fate = "waits for as long as it is paused" if revision.paused else "is still delivered"
+    return (
+        f"{revision.destination} is disabled: from now on events are not collected, only counted;"
+        f" what was collected before {fate}."
+    )
+
+
+def paused(revision: Revision) -> str:
+    collected = "nothing is collected while it is disabled" if revision.state == "disabled" else "events are collected"
+    return (
+        f"{revision.destination} is paused: {collected}, and what is not delivered yet waits for {_resume(revision)}."
+    )
+
+
+def resumed(revision: Revision) -> str:
+    new = ", and then what is new" if revision.collecting else ""
+    return f"{revision.destination} is resumed: what has waited is delivered now, in order{new}."
+
+
+def deleted(revision: Revision) -> str:
+    return (
+        f"{revision.destination} is deleted: nothing is collected any more;"
+        " what was collected before is still delivered."
+    )
+
+
+def unchanged(revision: Revision) -> str:
+    """There was nothing to do."""
+    return _sentences(f"{revision.destination} is so already: nothing to do.", _held_back(revision))
+
+
+def _held_back(revision: Revision) -> str:
+    """Why nothing is delivered, and how to end that; empty if it is."""
+    if is_gone(revision):
+        return (
+            "Its receiver answered 410 (gone): nothing is collected, and its backlog waits, until"
+            f" 'auditcast destinations enable {revision.destination}'."
+        )
+    if revision.paused:
+        return f"It is paused: its backlog waits for {_resume(revision)}."
+    return ""
+
+
+def _resume(revision: Revision) -> str:
+    return f"'auditcast destinations resume {revision.destination}'"
+
+
+def _sentences(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
