@@ -1,20 +1,20 @@
-"""One parcel to its destination: what is asked, sent, judged and logged."""
+"""One parcel to its destination: whether it is sent at all, as a whole or in parts, and what became of each."""
 
 import logging
-import time
 
+from msgspec.structs import replace
+
+from auditcast.deliverers.attempts import Errand, attempt, place, unsent
 from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.destinations import Destinations, Target
-from auditcast.deliverers.outcomes import Failed, Outcome, Reason, detail_of, judge, reason_of
+from auditcast.deliverers.outcomes import Failed, Outcome, Piece, Reason, Verdict
 from auditcast.deliverers.parcels import Parcel
+from auditcast.deliverers.parts import Part, halves, part_of
 from auditcast.deliverers.repeats import Repeats, Seen
-from auditcast.deliverers.request import headers
-from auditcast.deliverers.transport import Answer
 from auditcast.schemas.formats import FORMATS, Format
-from auditcast.schemas.records import Attempt, Batch
+from auditcast.schemas.records import Batch, Delivery
 
-KEPT_ANSWER = 1024
-"""Characters of an answer that are kept for people."""
+NOT_TRIED = "an earlier part of the batch was not taken, so this one was not sent"
 
 log = logging.getLogger(__name__)
 
@@ -29,55 +29,71 @@ class Courier:
         self._wait_s = wait_s
         self._repeats = Repeats()
 
-    async def deliver(self, parcel: Parcel) -> Outcome:
-        """How the delivery of `parcel` ended. Raises only what is a fault of this program."""
-        batch = parcel.batch
+    async def deliver(self, parcel: Parcel) -> list[Piece]:
+        """How the delivery of `parcel` ended. Raises only what is a fault of this program.
+
+        One piece, unless the receiver finds the batch too large: then one for each request in their order (those with
+        `Verdict.SPLIT` stand for the request alone), and one for each part that was not sent any more.
+        """
+        batch, delivery = parcel.batch, parcel.delivery
         if batch is None:
-            return _impossible(parcel, Failed(Reason.UNREADABLE, parcel.problem))
-        seen = self._repeats.seen(batch)
-        if seen is Seen.REPEAT:
-            log.info("delivery.repeated", extra=_place(parcel))
-            return Outcome(reason=None)
+            return [Piece(0, 0, unsent(parcel, Failed(Reason.UNREADABLE, parcel.problem)))]
         try:
+            seen = self._repeats.seen(batch)
+            if seen is Seen.REPEAT and not _meant(delivery):
+                log.info("delivery.repeated", extra=place(parcel))
+                return [Piece(0, 0, Outcome(reason=None, verdict=Verdict.DELIVERED))]
             kind = _format(batch, seen)
+            part = _part(batch, kind, delivery)
             target = await self._destinations.target(batch, self._wait_s)
         except Failed as failure:
-            return _impossible(parcel, failure)
-        outcome = await self._attempt(batch, kind, target)
-        if outcome.reason is None:
+            return [Piece(delivery.first_event, delivery.last_event, unsent(parcel, failure))]
+        pieces = await self._send(Errand(batch, kind, target, delivery.replay), part)
+        if not part.first_event and all(piece.outcome.verdict in _TAKEN for piece in pieces):
             self._repeats.delivered(batch)
+        return pieces
+
+    async def _send(self, errand: Errand, whole: Part) -> list[Piece]:
+        """Send `whole`, or halves of it in their order, until one is refused for any other reason than its size."""
+        pieces: list[Piece] = []
+        waiting = [whole]
+        while waiting:
+            part = waiting.pop()
+            outcome = await self._attempt(errand, part)
+            if outcome.verdict is Verdict.SPLIT:
+                smaller = halves(errand.batch, errand.kind, part)
+                waiting += reversed(smaller)
+                # A single event that is too large stops nobody but itself.
+                outcome = outcome if smaller else replace(outcome, verdict=Verdict.DEAD)
+                pieces.append(Piece(part.first_event, part.last_event, outcome))
+                continue
+            pieces.append(Piece(part.first_event, part.last_event, outcome))
+            if outcome.reason is not None:
+                left = _left(outcome)
+                pieces += [Piece(later.first_event, later.last_event, left) for later in reversed(waiting)]
+                break
+        return pieces
+
+    async def _attempt(self, errand: Errand, part: Part) -> Outcome:
+        outcome = await attempt(errand, part, self._connections, self._agent)
+        if outcome.verdict is Verdict.GONE and await self._changed(errand.batch, errand.target):
+            # Of what the destination was it says nothing about what it is now.
+            return replace(outcome, verdict=Verdict.RETRY)
         return outcome
 
-    async def _attempt(self, batch: Batch, kind: Format, target: Target) -> Outcome:
-        """One real request."""
-        at = time.time()
-        head = headers(
-            batch,
-            custom=target.headers,
-            key=target.key,
-            content_type=kind.content_type,
-            agent=self._agent,
-            now=int(at),
-        )
-        begun = time.monotonic()
-        answer, reason, detail = None, None, ""
+    async def _changed(self, batch: Batch, target: Target) -> bool:
         try:
-            answer = await self._connections.post(batch.destination, target.url, head, batch.body)
-            reason = judge(kind, answer.status, answer.body)
-        except Exception as error:
-            reason, detail = reason_of(error), detail_of(error)
-            if reason is None:
-                raise
-        attempt = Attempt(
-            at=int(at * 1000),
-            latency_ms=round((time.monotonic() - begun) * 1000),
-            status=answer.status if answer else None,
-            error=reason if answer is None else None,
-            detail=detail,
-            answer=_shown(answer, target),
-        )
-        _report(batch, target, attempt)
-        return Outcome(reason=reason, detail=detail, attempt=attempt)
+            return (await self._destinations.target(batch, self._wait_s)).order > target.order
+        except Failed:
+            return True
+
+
+_TAKEN = {Verdict.DELIVERED, Verdict.SPLIT}
+
+
+def _meant(delivery: Delivery) -> bool:
+    """Whether this copy is to be sent although the batch may have been delivered: not a repeat by chance."""
+    return bool(delivery.replay or delivery.attempts or delivery.first_event)
 
 
 def _format(batch: Batch, seen: Seen) -> Format:
@@ -89,41 +105,15 @@ def _format(batch: Batch, seen: Seen) -> Format:
     return FORMATS[batch.format]
 
 
-def _impossible(parcel: Parcel, failure: Failed) -> Outcome:
-    """No request was made, and none would help."""
-    log.error("delivery.impossible", extra=_place(parcel) | {"error": failure.reason, "detail": str(failure)})
-    return Outcome(reason=failure.reason, detail=str(failure))
+def _part(batch: Batch, kind: Format, delivery: Delivery) -> Part:
+    """What a copy is of; raises `Failed`."""
+    try:
+        return part_of(batch, kind, delivery.first_event, delivery.last_event)
+    except ValueError as error:
+        raise Failed(Reason.UNREADABLE, f"a part of {batch.id} cannot be made: {error}") from None
 
 
-def _place(parcel: Parcel) -> dict[str, object]:
-    place = {"topic": parcel.claim.topic, "partition": parcel.claim.partition, "offset": parcel.offset}
-    return place | {"batch": parcel.batch.id} if parcel.batch else place
-
-
-def _shown(answer: Answer | None, target: Target) -> str:
-    """The beginning of an answer, for people. A packed one stays packed, so nothing of it.
-
-    Some receivers answer with the request that they got: the destination's credentials are struck out.
-    """
-    if answer is None or answer.encoded:
-        return ""
-    text = answer.body.decode(errors="replace")
-    for credential in target.credentials:
-        text = text.replace(credential, "***")
-    return text[:KEPT_ANSWER]
-
-
-def _report(batch: Batch, target: Target, attempt: Attempt) -> None:
-    """The one line of an attempt. Of the URL only the host: path and query may hold credentials."""
-    log.info(
-        "delivery.attempted",
-        extra={
-            "batch": batch.id,
-            "destination": batch.destination,
-            "host": target.url.host,
-            "sequence": batch.sequence,
-            "status": attempt.status if attempt.error is None else attempt.error,
-            "latency_ms": attempt.latency_ms,
-            "bytes": len(batch.body),
-        },
-    )
+def _left(outcome: Outcome) -> Outcome:
+    """What becomes of the parts behind one that was not taken: they are tried after it, or share its end."""
+    verdict = Verdict.RETRY if outcome.verdict is Verdict.GONE else outcome.verdict
+    return Outcome(reason=outcome.reason, verdict=verdict, detail=NOT_TRIED, retry_after=outcome.retry_after)

@@ -29,6 +29,9 @@ SHORTEST_CREDENTIAL = 6
 class Target(Struct, frozen=True):
     """A destination as a delivery needs it; its secret and header values are in the clear, so it is never shown."""
 
+    revision: Revision
+    """What it was made of; its secrets are sealed."""
+
     order: tuple[int, str]
     url: httpx.URL
     headers: Headers
@@ -125,7 +128,8 @@ def _opened(raw: bytes, sealer: Sealer, allowed: Sequence[Network]) -> Target:
     try:
         # Checked when it was registered, and here because anybody may write to the topic.
         url = httpx.URL(normal_url(revision.url, allowed))
-        return Target(revision.order, url, checked_headers(headers), key_of(secret), _credentials(secret, headers))
+        credentials = _credentials(secret, headers)
+        return Target(revision, revision.order, url, checked_headers(headers), key_of(secret), credentials)
     except (InvalidDestination, ValueError) as error:
         raise Failed(Reason.DESTINATION_INVALID, str(error)) from None
     except httpx.InvalidURL:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.formats import Format
-from auditcast.schemas.records import Attempt
+from auditcast.schemas.records import Attempt, Revision
 
 
 class Reason(StrEnum):
@@ -31,6 +31,8 @@ class Reason(StrEnum):
     ADDRESS_FORBIDDEN = "address-forbidden"
     NAME_UNKNOWN = "name-unknown"
     RESOLVER_FAILED = "resolver-failed"
+    PROXY_UNREACHABLE = "proxy-unreachable"
+    PROXY_REFUSED = "proxy-refused"
     CONNECT_TIMEOUT = "connect-timeout"
     CONNECT_FAILED = "connect-failed"
     CERTIFICATE_REFUSED = "certificate-refused"
@@ -58,12 +60,43 @@ class Failed(AuditcastError):
         self.reason = reason
 
 
+class Verdict(StrEnum):
+    """The decision that an outcome forces (verdicts.py has which one, fate.py what follows from it)."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    """Later, the same bytes."""
+    DEAD = "dead"
+    """Never as it is."""
+    GONE = "gone"
+    """Never, and nothing else either: the destination is to be disabled."""
+    SPLIT = "split"
+    """Too large: its halves were tried instead, and have outcomes of their own."""
+    SHOWN = "shown"
+    """A test: somebody is shown the outcome, whatever it is, and nothing else follows."""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How a delivery ended. `reason` is None for a success; `attempt` is None if no request was made."""
+    """How a delivery ended. `reason` is None for a success; `attempt` is None if no request was made.
+
+    `retry_after` is how long the receiver asks us to wait, in seconds; `revision` the one that the request was made
+    under.
+    """
 
     reason: str | None
+    verdict: Verdict
     detail: str = ""
     attempt: Attempt | None = None
+    retry_after: float | None = None
+    revision: Revision | None = None
+
+
+class Piece(Struct, frozen=True):
+    """What became of the events `first_event` to `last_event` of a batch (0 and 0: of the whole batch)."""
+
+    first_event: int
+    last_event: int
+    outcome: Outcome
 
 
 _NAMES: dict[type[BaseException], Reason] = {
@@ -72,6 +105,8 @@ _NAMES: dict[type[BaseException], Reason] = {
     aiohttp.ClientConnectorDNSError: Reason.RESOLVER_FAILED,
     aiohttp.ClientConnectorSSLError: Reason.TLS_FAILED,
     aiohttp.ClientSSLError: Reason.TLS_FAILED,
+    aiohttp.ClientProxyConnectionError: Reason.PROXY_UNREACHABLE,
+    aiohttp.ClientHttpProxyError: Reason.PROXY_REFUSED,
     aiohttp.ClientConnectorError: Reason.CONNECT_FAILED,
     aiohttp.ServerFingerprintMismatch: Reason.CERTIFICATE_REFUSED,
     aiohttp.ConnectionTimeoutError: Reason.CONNECT_TIMEOUT,
@@ -89,7 +124,7 @@ _NAMES: dict[type[BaseException], Reason] = {
     httpx.WriteTimeout: Reason.WRITE_TIMEOUT,
     httpx.TimeoutException: Reason.FIRST_BYTE_TIMEOUT,
     httpx.ConnectError: Reason.CONNECT_FAILED,
-    httpx.ProxyError: Reason.CONNECT_FAILED,
+    httpx.ProxyError: Reason.PROXY_REFUSED,
     httpx.NetworkError: Reason.CONNECTION_LOST,
     httpx.RemoteProtocolError: Reason.ANSWER_MALFORMED,
     httpx.DecodingError: Reason.ANSWER_MALFORMED,
@@ -124,6 +159,8 @@ def detail_of(error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, Failed):
             return str(cause)
+        if isinstance(cause, aiohttp.ClientHttpProxyError):
+            return f"the egress proxy answered {cause.status} to CONNECT"
         if isinstance(cause, ssl.SSLError):
             # aiohttp's subclasses lack these; their causes have them.
             said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")

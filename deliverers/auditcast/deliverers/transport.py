@@ -1,7 +1,8 @@
 """One destination's connection: a POST, bounded in every direction, and the bounded answer.
 
 httpx's request and response over aiohttp's connector, called without httpx's client, which costs more than the rest.
-No proxy, no redirect, no cookie, no netrc, no decompression; nothing of the environment but the system's authorities.
+No redirect, no cookie, no decompression; no netrc and no proxy of the environment, of which nothing counts but the
+system's authorities (SSL_CERT_FILE and SSL_CERT_DIR say where they are).
 """
 
 import asyncio
@@ -46,11 +47,15 @@ class Limits(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """A complete answer; `body` is its beginning as it came, at most JUDGED_BYTES; `encoded` if it is compressed."""
+    """A complete answer; `body` is its beginning as it came, at most JUDGED_BYTES; `encoded` if it is compressed.
+
+    `retry_after` is that header's value, whatever it is.
+    """
 
     status: int
     body: bytes
     encoded: bool
+    retry_after: str | None = None
 
 
 class Transport:
@@ -58,6 +63,7 @@ class Transport:
 
     def __init__(self, context: ssl.SSLContext, guard: Guard, limits: Limits) -> None:
         self._limits = limits
+        self._guard = guard
         connector = aiohttp.TCPConnector(
             limit=0,  # one request at a time is the lane's doing; connections.py bounds their number
             ssl=context,
@@ -73,7 +79,7 @@ class Transport:
             max_field_size=MAX_HEAD_LINE,
             max_headers=MAX_HEAD_LINES,
         )
-        self._http = AiohttpTransport(verify=context, trust_env=False, client=session)
+        self._http = AiohttpTransport(verify=context, trust_env=False, client=session, proxy=guard.proxy)
         # aiohttp has no bound for writing (_Body has), and its `connect` covers the lookup and the handshake.
         self._extensions = {
             "timeout": {"pool": limits.connect, "connect": limits.connect, "read": limits.first_byte},
@@ -89,6 +95,7 @@ class Transport:
         request.headers = cast("httpx.Headers", CIMultiDict(headers))
         try:
             async with asyncio.timeout(self._limits.whole):
+                await self._guard.admit(url)
                 response = await self._http.handle_async_request(request)
                 try:
                     answer = await _read(response)
@@ -152,4 +159,4 @@ async def _read(response: httpx.Response) -> Answer:
                 Reason.ANSWER_TOO_LARGE, f"the answer {response.status_code} has over {MAX_ANSWER_BYTES} bytes"
             )
     encoded = response.headers.get("content-encoding", "identity") != "identity"
-    return Answer(response.status_code, bytes(kept), encoded)
+    return Answer(response.status_code, bytes(kept), encoded, response.headers.get("retry-after"))

@@ -26,5 +26,11 @@ class Format(Protocol):
     def join(self, rendered: Sequence[bytes], first: int) -> bytes:
         """A body of events numbered from `first` on; its size is at most what the byte counts above promise."""
 
+    def events(self, body: bytes) -> list[bytes]:
+        """What `join` put into a body, one piece for each event, in order; raises `ValueError` for any other bytes."""
+
+    def rejoin(self, events: Sequence[bytes]) -> bytes:
+        """A body of some of these pieces; of all of them it is the very same body again."""
+
     def accepts(self, status: int, answer: bytes) -> bool:
         """Whether this answer means that every event was taken."""

@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
+_pieces = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
 
 class CloudEvents:
     """`cloudevents/1`. The `sequence` extension is zero-padded to 20 digits, so that it sorts as text."""
@@ -19,7 +23,15 @@ class CloudEvents:
     def join(self, rendered: Sequence[bytes], first: int) -> bytes:
         """A JSON array; the number is spliced in before each event's closing brace."""
         numbered = [b'%b,"sequence":"%020d"}' % (event[:-1], number) for number, event in enumerate(rendered, first)]
-        return b"[" + b",".join(numbered) + b"]"
+        return self.rejoin(numbered)
+
+    def events(self, body: bytes) -> list[bytes]:
+        """The array's items as they are."""
+        return [bytes(piece) for piece in _pieces(body)]
+
+    def rejoin(self, events: Sequence[bytes]) -> bytes:
+        """A JSON array."""
+        return b"[" + b",".join(events) + b"]"
 
     def accepts(self, status: int, answer: bytes) -> bool:
         """Any 2xx."""

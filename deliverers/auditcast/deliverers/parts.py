@@ -1,0 +1,49 @@
+"""Parts of a batch that is too large for its receiver: halves of its events, halved again as often as it takes. Pure.
+
+Halving the same range gives the same halves, so any two parts of a batch lie one within the other, or apart.
+"""
+
+from msgspec import Struct
+
+from auditcast.schemas.formats import Format
+from auditcast.schemas.records import Batch
+
+
+class Part(Struct, frozen=True):
+    """What is sent of a batch. The whole of it has 0 for `first_event` and `last_event`, as everywhere."""
+
+    first_event: int
+    last_event: int
+    body: bytes
+
+
+def part_id(batch: Batch, first_event: int, last_event: int) -> str:
+    """The `webhook-id` of a part; the batch's own for the whole."""
+    return f"{batch.id}-{first_event}-{last_event}" if first_event else batch.id
+
+
+def part_of(batch: Batch, kind: Format, first_event: int, last_event: int) -> Part:
+    """A part of `batch`; raises `ValueError` if its body has no such events."""
+    if not first_event:
+        return Part(0, 0, batch.body)
+    events = kind.events(batch.body)
+    chosen = events[first_event - batch.first_event : last_event + 1 - batch.first_event]
+    if first_event < batch.first_event or len(chosen) != last_event - first_event + 1:
+        raise ValueError(f"its body does not hold the events {first_event}-{last_event}")
+    return Part(first_event, last_event, kind.rejoin(chosen))
+
+
+def halves(batch: Batch, kind: Format, part: Part) -> list[Part]:
+    """`part` in two, in order; empty if it is a single event, or if the batch is not what it says."""
+    first, last = (part.first_event or batch.first_event), (part.last_event or batch.last_event)
+    try:
+        events = kind.events(part.body)
+    except ValueError:
+        return []
+    if len(events) != last - first + 1 or len(events) < 2:
+        return []
+    middle = len(events) // 2
+    return [
+        Part(first, first + middle - 1, kind.rejoin(events[:middle])),
+        Part(first + middle, last, kind.rejoin(events[middle:])),
+    ]
