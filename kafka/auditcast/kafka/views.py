@@ -32,7 +32,7 @@ def read_compacted(connection: Connection, topic: str, partition: int, timeout: 
     if partition not in bounds:
         raise PartialRead(f"{topic} has no partition {partition}: see 'auditcast topics check'")
     bounds = {partition: bounds[partition]}
-    unread = _Unread(topic, bounds)
+    unread = Unread(topic, bounds)
     values: dict[bytes, bytes] = {}
     with _reading(connection, topic, bounds, fetch_wait_max_ms=10) as consumer:
         while unread:
@@ -127,7 +127,7 @@ class View:
 
     def _follow(self) -> None:
         bounds = clients.Admin(self._connection).bounds(self._topic)
-        unread = _Unread(self._topic, bounds)
+        unread = Unread(self._topic, bounds)
         with _reading(self._connection, self._topic, bounds) as consumer:
             while not self._closing:
                 if not unread:
@@ -143,7 +143,7 @@ class View:
                 unread.note(message, consumer)
 
 
-class _Unread:
+class Unread:
     """The partitions whose end, as it was at the start, is not reached yet; false once there is none."""
 
     def __init__(self, topic: str, bounds: dict[int, tuple[int, int]]) -> None:
@@ -164,6 +164,9 @@ class _Unread:
             self._ends[partition] = max(end, self._ends[partition])
         if message.error() or offset + 1 >= self._ends[partition]:
             del self._ends[partition]
+
+    def __contains__(self, partition: int) -> bool:
+        return partition in self._ends
 
     def __bool__(self) -> bool:
         return bool(self._ends)

@@ -1,0 +1,33 @@
+"""Times as people write them."""
+
+import re
+from datetime import UTC, datetime
+
+from auditcast.schemas.attributes import time_text
+from auditcast.schemas.errors import AuditcastError
+
+_AGO = re.compile(r"(\d{1,6}) ?(s|m|h|d)")
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+FORMS = "write it as 2025-01-15T10:30:00Z, 2025-01-15, or as an age: 30m, 12h, 7d"
+
+
+class NoMoment(AuditcastError):
+    """A text that says no time."""
+
+
+def moment(text: str, now: int) -> int:
+    """The time in ms since 1970 that `text` says, `now` being that too; without a zone it is UTC. Raises `NoMoment`."""
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return max(0, now - int(ago[1]) * _UNITS_MS[ago[2]])
+    try:
+        told = datetime.fromisoformat(text.strip())
+        zoned = told if told.tzinfo else told.replace(tzinfo=UTC)
+        return max(0, int(zoned.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise NoMoment(f"{text[:40]!r} says no time: {FORMS}") from None
+
+
+def second_text(ms: int) -> str:
+    """A time for people, to the second, in UTC."""
+    return time_text(ms)[:19].replace("T", " ") + "Z"
