@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from auditcast.console import options, revisions, telling
+from auditcast.console.backfilling import backfill
 from auditcast.console.options import json_option, setting_options
 from auditcast.console.registry import Registry
 from auditcast.console.revisions import Choices
@@ -26,6 +27,9 @@ def command() -> None:
 
     Secrets and header values are sealed as they come in, and never shown again.
     """
+
+
+command.add_command(backfill)
 
 
 @command.command("add")
