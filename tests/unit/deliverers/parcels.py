@@ -1,7 +1,7 @@
 """Parcels for the deliverer's unit tests."""
 
 from auditcast.deliverers.parcels import Claim, Parcel
-from auditcast.schemas.records import Batch
+from auditcast.schemas.records import Batch, Delivery
 
 CLAIM = Claim("audit.batches", 0)
 
@@ -30,7 +30,7 @@ def batch(destination: str = "dst_1", sequence: int = 1, *, test: bool = False, 
     )
 
 
-def parcel(content: Batch | None, offset: int = 0, claim: Claim = CLAIM) -> Parcel:
+def parcel(content: Batch | None, offset: int = 0, claim: Claim = CLAIM, delivery: Delivery | None = None) -> Parcel:
     """A parcel with `content`, or one that could not be read."""
     return Parcel(
         claim,
@@ -38,6 +38,7 @@ def parcel(content: Batch | None, offset: int = 0, claim: Claim = CLAIM) -> Parc
         key=b"key",
         value=b"value",
         headers=[("h", b"v")],
+        delivery=delivery,
         batch=content,
         problem="" if content else "bad",
     )
