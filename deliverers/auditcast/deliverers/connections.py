@@ -1,6 +1,7 @@
 """One connection to a destination, and a bound on how many are open: each takes about 0.3 MB, idle or not."""
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -8,6 +9,9 @@ import httpx
 
 from auditcast.deliverers.outcomes import Reason, reason_of
 from auditcast.deliverers.transport import Answer, Transport
+
+MAX_AGE_S = 300.0
+"""How long a connection is used: a destination's name may lead elsewhere by then, and its certificate have expired."""
 
 _STALE = (Reason.CONNECTION_CLOSED, Reason.CONNECTION_LOST)
 
@@ -44,7 +48,7 @@ class Connections:
 
     async def _post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
         while True:
-            transport = self._idle.pop(destination, None) or self._make()
+            transport = await self._kept(destination) or self._make()
             while len(self) > self._limit:
                 await self._idle.popitem(last=False)[1].close()
             idled = transport.used
@@ -59,3 +63,10 @@ class Connections:
                 raise
             self._idle[destination] = transport
             return answer
+
+    async def _kept(self, destination: str) -> Transport | None:
+        transport = self._idle.pop(destination, None)
+        if transport is not None and time.monotonic() - transport.made >= MAX_AGE_S:
+            await transport.close()
+            return None
+        return transport

@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from auditcast.deliverers.outcomes import Failed, Reason
 from auditcast.schemas.networks import Network, forbidden, forbidden_port
+
+Found = list[tuple[int, str]]
+"""Addresses of a name, each with its family."""
 
 LOOKUPS = 32
 """Lookups at a time, each in a thread of its own: a name server that hangs must not stop the others' lookups."""
@@ -33,27 +37,47 @@ def vet(address: str, port: int, allowed: Sequence[Network]) -> None:
         raise Failed(Reason.ADDRESS_FORBIDDEN, f"port {port} is {service}: deliveries go to 443, or above 1023")
 
 
+class NoSocket(Failed, OSError):
+    """`Failed`, for aiohttp's race between addresses, which takes any error but an `OSError` for its own fault."""
+
+
 class Guard(AbstractResolver):
     """Resolves names, bounded in time, and makes sockets, for aiohttp's connector."""
+
+    proxy: httpx.Proxy | None = None
+    """What deliveries go through; see egress.py."""
 
     def __init__(self, allowed: Sequence[Network], lookup_s: float) -> None:
         self._allowed = allowed
         self._lookup_s = lookup_s
         self._lookups = asyncio.Semaphore(LOOKUPS)
 
+    async def admit(self, url: httpx.URL) -> None:
+        """Called before each request to `url`: nothing to do where every address is vetted as it is connected to."""
+
     def open_socket(self, address: tuple[Any, ...]) -> socket.socket:
         """A socket for `address`, one of getaddrinfo's tuples, if it is one that a delivery may go to."""
         family, kind, protocol, _, place = address
-        vet(place[0], place[1], self._allowed)
+        try:
+            vet(place[0], place[1], self._allowed)
+        except Failed as failure:
+            raise NoSocket(failure.reason, str(failure)) from None
         return socket.socket(family, kind, protocol)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of `host`, the first ADDRESSES of them; one that is forbidden poisons them all."""
+        found = await self.look_up(host, family)
+        for _, address in found:
+            vet(address, port, self._allowed)
+        return results(host, port, found)
+
+    async def look_up(self, host: str, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
+        """What the system's resolver says, unvetted; raises `Failed`, saying whose fault it is."""
         try:
             async with self._lookups, asyncio.timeout(self._lookup_s):
-                found = (await _lookup(host, family))[:ADDRESSES]
+                return (await _lookup(host, family))[:ADDRESSES]
         except TimeoutError:
             raise Failed(Reason.RESOLVER_FAILED, f"the name server did not answer for {host}") from None
         except socket.gaierror as error:
@@ -62,23 +86,25 @@ class Guard(AbstractResolver):
             raise Failed(Reason.RESOLVER_FAILED, f"the lookup of {host} failed: {error.strerror}") from None
         except UnicodeError:
             raise Failed(Reason.NAME_UNKNOWN, f"{host} is no name of a host") from None
-        for _, address in found:
-            vet(address, port, self._allowed)
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=socket.IPPROTO_TCP, flags=0)
-            for kind, address in found
-        ]
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-async def _lookup(host: str, family: int) -> list[tuple[int, str]]:
-    """(family, address) of `host`, from getaddrinfo.
+def results(host: str, port: int, found: Found) -> list[ResolveResult]:
+    """`found` as aiohttp's connector takes it."""
+    return [
+        ResolveResult(hostname=host, host=address, port=port, family=kind, proto=socket.IPPROTO_TCP, flags=0)
+        for kind, address in found
+    ]
+
+
+async def _lookup(host: str, family: int) -> Found:
+    """The addresses of `host`, from getaddrinfo.
 
     In a thread that may be left behind: nothing can stop a lookup, and it must not hold up the process's end.
     """
-    answer: Future[list[tuple[int, str]]] = Future()
+    answer: Future[Found] = Future()
     answer.set_running_or_notify_cancel()
 
     def look() -> None:

@@ -7,6 +7,7 @@ system's authorities (SSL_CERT_FILE and SSL_CERT_DIR say where they are).
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -84,6 +85,7 @@ class Transport:
         self._extensions = {
             "timeout": {"pool": limits.connect, "connect": limits.connect, "read": limits.first_byte},
         }
+        self.made = time.monotonic()
         self.used = False
         """Whether a request got its answer over this transport, so that the next may meet a connection grown stale."""
 

@@ -1,0 +1,85 @@
+"""The way out through the operator's own proxy, if one is set; no proxy of the environment is ever used.
+
+Deliveries then go through `CONNECT` tunnels, TLS from end to end, and it is the proxy that looks names up and connects:
+what addresses it may connect to is for it to guard. What can be seen from here is refused here all the same.
+"""
+
+import base64
+import re
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+from aiohttp.abc import ResolveResult
+
+from auditcast.deliverers.guard import Guard, NoSocket, results, vet
+from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.kafka.settings import Secret
+from auditcast.schemas.errors import Misconfigured
+from auditcast.schemas.networks import Network
+
+_ONLY = "there is no way out but through the egress proxy"
+_LITERAL = re.compile(r".*:.*|[0-9.]+")
+
+
+def guard(proxy_url: str, login: Secret, allowed: Sequence[Network], lookup_s: float) -> Guard:
+    """The guard of all connections: straight to the receivers if `proxy_url` is empty. Raises `Misconfigured`."""
+    if not proxy_url:
+        if login:
+            raise Misconfigured(
+                "AUDITCAST_EGRESS_PROXY_LOGIN is set, and AUDITCAST_EGRESS_PROXY is not: correct one of them"
+            )
+        return Guard(allowed, lookup_s)
+    headers = {}
+    if login:
+        if ":" not in login.reveal():
+            raise Misconfigured("AUDITCAST_EGRESS_PROXY_LOGIN has no colon: write it as user:password")
+        # Not as httpx's `auth`, which its transport hands on in a way that aiohttp is about to drop.
+        headers["Proxy-Authorization"] = f"Basic {base64.b64encode(login.reveal().encode()).decode()}"
+    return ProxyGuard(httpx.Proxy(proxy_url, headers=headers), allowed, lookup_s)
+
+
+class ProxyGuard(Guard):
+    """Makes sockets to the proxy and to nothing else."""
+
+    def __init__(self, proxy: httpx.Proxy, allowed: Sequence[Network], lookup_s: float) -> None:
+        super().__init__(allowed, lookup_s)
+        self.proxy = proxy
+        self._addresses = {proxy.url.host}
+
+    def open_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        """A socket for `address`, if it is the proxy's."""
+        family, kind, protocol, _, place = address
+        if place[0] not in self._addresses or place[1] != (self.proxy.url.port or 80):
+            raise NoSocket(Reason.ADDRESS_FORBIDDEN, _ONLY)
+        return socket.socket(family, kind, protocol)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of the proxy; those of others are for it to find."""
+        if host != self.proxy.url.host:
+            raise Failed(Reason.ADDRESS_FORBIDDEN, _ONLY)
+        try:
+            found = await self.look_up(host, family)
+        except Failed as failure:
+            raise Failed(Reason.PROXY_UNREACHABLE, str(failure)) from None
+        self._addresses |= {address for _, address in found}
+        return results(host, port, found)
+
+    async def admit(self, url: httpx.URL) -> None:
+        """Return unless `url` leads, as seen from here, where no delivery may go. A name that only the proxy knows may.
+
+        The proxy looks the name up once more and may find something else; so this is no more than a precaution.
+        """
+        port = url.port or 443
+        if _LITERAL.fullmatch(url.host):
+            vet(url.host, port, self._allowed)
+            return
+        try:
+            found = await self.look_up(url.host)
+        except Failed:
+            return
+        for _, address in found:
+            vet(address, port, self._allowed)
