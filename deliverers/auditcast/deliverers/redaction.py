@@ -6,6 +6,7 @@ Some receivers answer with the request that they got, plainly or written as some
 import base64
 import html
 import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
@@ -22,6 +23,8 @@ SHORTEST = 6
 """Characters of the shortest text that is struck out; shorter ones occur by chance, and hold no secret."""
 
 STRUCK = "***"
+
+_ESCAPE = re.compile("%..")
 
 
 def shown(body: bytes, credentials: Sequence[str], url: httpx.URL) -> str:
@@ -51,7 +54,7 @@ def _written(text: str) -> Iterator[str]:
     yield html.escape(text)
     for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):
         yield encoded
-        yield encoded.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d").replace("%3A", "%3a")
+        yield _ESCAPE.sub(lambda escape: escape[0].lower(), encoded)
     raw = text.encode()
     yield raw.hex()
     yield raw.hex().upper()

@@ -25,11 +25,13 @@ BY_REASON: Mapping[Reason, Verdict] = MappingProxyType(
         Reason.FORMAT_UNKNOWN: Verdict.RETRY,
         Reason.SEALED: Verdict.RETRY,
         Reason.RESOLVER_FAILED: Verdict.RETRY,
+        Reason.PROXY_UNREACHABLE: Verdict.RETRY,
         # What the customer asks for is not allowed, or not possible.
         Reason.DESTINATION_INVALID: Verdict.DEAD,
         Reason.ADDRESS_FORBIDDEN: Verdict.DEAD,
         Reason.REQUEST_INVALID: Verdict.DEAD,
-        # The receiver, or the way to it.
+        # The receiver, or the way to it: a proxy also refuses when it cannot reach the receiver.
+        Reason.PROXY_REFUSED: Verdict.RETRY,
         Reason.NAME_UNKNOWN: Verdict.RETRY,
         Reason.CONNECT_TIMEOUT: Verdict.RETRY,
         Reason.CONNECT_FAILED: Verdict.RETRY,
@@ -51,7 +53,7 @@ BY_REASON: Mapping[Reason, Verdict] = MappingProxyType(
 )
 """What each named reason means; complete, and a test says so."""
 
-NOT_SENT = frozenset({Reason.RESOLVER_FAILED})
+NOT_SENT = frozenset({Reason.RESOLVER_FAILED, Reason.PROXY_UNREACHABLE})
 """What stopped a request before the receiver, or its name, had any part in it: it counts no attempt."""
 
 MAY_ASK_TO_WAIT = frozenset({429, 502, 503, 504})

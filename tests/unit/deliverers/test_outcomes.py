@@ -8,7 +8,8 @@ import httpx
 import pytest
 from aiohttp import http_exceptions
 
-from auditcast.deliverers.outcomes import Failed, Reason, detail_of, judge, reason_of
+from auditcast.deliverers.outcomes import Failed, Reason, Verdict, detail_of, judge, reason_of
+from auditcast.deliverers.verdicts import BY_REASON, NOT_SENT, verdict
 from auditcast.schemas.formats import FORMATS
 
 KIND = FORMATS["cloudevents/1"]
@@ -61,9 +62,23 @@ def test_details_never_repeat_an_errors_own_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "reason"),
     [(200, None), (204, None), (301, "redirected"), (308, "redirected"), (304, "redirected")]
     + [(status, f"status-{status}") for status in (101, 400, 401, 408, 410, 413, 429, 500, 503, 999)],
 )
-def test_only_what_the_format_accepts_is_a_success(status: int, verdict: str | None) -> None:
-    assert judge(KIND, status, b"") == verdict
+def test_only_what_the_format_accepts_is_a_success(status: int, reason: str | None) -> None:
+    assert judge(KIND, status, b"") == reason
+
+
+def test_every_reason_has_a_verdict() -> None:
+    assert set(BY_REASON) == set(Reason)
+    assert {BY_REASON[reason] for reason in NOT_SENT} == {Verdict.RETRY}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(200, Verdict.DELIVERED), (204, Verdict.DELIVERED), (410, Verdict.GONE), (413, Verdict.SPLIT)]
+    + [(status, Verdict.RETRY) for status in (101, 301, 307, 308, 400, 401, 403, 404, 408, 425, 429, 500, 503, 599)],
+)
+def test_every_answer_has_a_verdict(status: int, expected: Verdict) -> None:
+    assert verdict(judge(KIND, status, b""), status) is expected
