@@ -28,7 +28,7 @@ def part_of(batch: Batch, kind: Format, first_event: int, last_event: int) -> Pa
         return Part(0, 0, batch.body)
     events = kind.events(batch.body)
     chosen = events[first_event - batch.first_event : last_event + 1 - batch.first_event]
-    if first_event < batch.first_event or len(chosen) != last_event - first_event + 1:
+    if not batch.first_event <= first_event <= last_event or len(chosen) != last_event - first_event + 1:
         raise ValueError(f"its body does not hold the events {first_event}-{last_event}")
     return Part(first_event, last_event, kind.rejoin(chosen))
 
