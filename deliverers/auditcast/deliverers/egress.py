@@ -19,6 +19,8 @@ from auditcast.kafka.settings import Secret
 from auditcast.schemas.errors import Misconfigured
 from auditcast.schemas.networks import Network
 
+_PROXY, _LOGIN = "AUDITCAST_EGRESS_PROXY", "AUDITCAST_EGRESS_PROXY_LOGIN"
+_URL = re.compile(r"http://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(?P<port>[1-9][0-9]{0,4})/?")
 _ONLY = "there is no way out but through the egress proxy"
 _LITERAL = re.compile(r".*:.*|[0-9.]+")
 
@@ -27,14 +29,16 @@ def guard(proxy_url: str, login: Secret, allowed: Sequence[Network], lookup_s: f
     """The guard of all connections: straight to the receivers if `proxy_url` is empty. Raises `Misconfigured`."""
     if not proxy_url:
         if login:
-            raise Misconfigured(
-                "AUDITCAST_EGRESS_PROXY_LOGIN is set, and AUDITCAST_EGRESS_PROXY is not: correct one of them"
-            )
+            raise Misconfigured(f"{_LOGIN} is set, and {_PROXY} is not: correct one of them")
         return Guard(allowed, lookup_s)
+    parts = _URL.fullmatch(proxy_url)
+    if parts is None or int(parts["port"]) > 65535:
+        # What stands there is not repeated: most often it is wrong because it holds a password.
+        raise Misconfigured(f"{_PROXY} must be http://host:port; a login goes to {_LOGIN}")
     headers = {}
     if login:
         if ":" not in login.reveal():
-            raise Misconfigured("AUDITCAST_EGRESS_PROXY_LOGIN has no colon: write it as user:password")
+            raise Misconfigured(f"{_LOGIN} has no colon: write it as user:password")
         # Not as httpx's `auth`, which its transport hands on in a way that aiohttp is about to drop.
         headers["Proxy-Authorization"] = f"Basic {base64.b64encode(login.reveal().encode()).decode()}"
     return ProxyGuard(httpx.Proxy(proxy_url, headers=headers), allowed, lookup_s)
@@ -81,5 +85,4 @@ class ProxyGuard(Guard):
             found = await self.look_up(url.host)
         except Failed:
             return
-        for _, address in found:
-            vet(address, port, self._allowed)
+        self.vet_all(url.host, port, found)

@@ -69,9 +69,21 @@ class Guard(AbstractResolver):
     ) -> list[ResolveResult]:
         """The addresses of `host`, the first ADDRESSES of them; one that is forbidden poisons them all."""
         found = await self.look_up(host, family)
-        for _, address in found:
-            vet(address, port, self._allowed)
+        self.vet_all(host, port, found)
         return results(host, port, found)
+
+    def vet_all(self, host: str, port: int, found: Found) -> None:
+        """Return if a delivery may go to all that was `found` of `host`; else raise `Failed`.
+
+        Its text does not tell the address: customers see it, and may have asked for a name of ours to learn of it.
+        """
+        for _, address in found:
+            if forbidden(address, self._allowed) is not None:
+                raise Failed(
+                    Reason.ADDRESS_FORBIDDEN,
+                    f"{host} leads to an address that is not public: have its name lead to public addresses only",
+                )
+            vet(address, port, self._allowed)
 
     async def look_up(self, host: str, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
         """What the system's resolver says, unvetted; raises `Failed`, saying whose fault it is."""

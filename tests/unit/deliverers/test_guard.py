@@ -59,7 +59,7 @@ def test_an_address_with_a_zone_is_refused_even_where_its_network_is_allowed() -
 async def test_one_forbidden_address_poisons_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = [(socket.AF_INET, 1, 6, "", (host, 0)) for host in ("1.1.1.1", "10.0.0.1", "1.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
-    with pytest.raises(Failed, match=r"10\.0\.0\.1"):
+    with pytest.raises(Failed, match="not public"):
         await Guard((), 1).resolve("rebinding.example.com", 443)
     del answer[1]
     found = await Guard((), 1).resolve("fine.example.com", 443)
