@@ -47,6 +47,8 @@ def guard(proxy_url: str, login: Secret, allowed: Sequence[Network], lookup_s: f
 class ProxyGuard(Guard):
     """Makes sockets to the proxy and to nothing else."""
 
+    proxy: httpx.Proxy
+
     def __init__(self, proxy: httpx.Proxy, allowed: Sequence[Network], lookup_s: float) -> None:
         super().__init__(allowed, lookup_s)
         self.proxy = proxy
