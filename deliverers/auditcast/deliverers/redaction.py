@@ -50,6 +50,7 @@ def _forms(texts: tuple[str, ...]) -> list[str]:
 def _written(text: str) -> Iterator[str]:
     """`text` as the usual encodings have it."""
     yield json.dumps(text)[1:-1]
+    yield json.dumps(text)[1:-1].replace("/", "\\/")  # as PHP has it
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield html.escape(text)
     for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):

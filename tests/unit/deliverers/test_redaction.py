@@ -21,6 +21,7 @@ URL = httpx.URL("https://siem.example.com/services/T0000000000AAAAAA/x?token=hus
     [
         str,
         json.dumps,
+        lambda text: json.dumps(text).replace("/", r"\/"),
         lambda text: json.dumps(text, ensure_ascii=False),
         html.escape,
         lambda text: urllib.parse.quote(text, safe=""),
