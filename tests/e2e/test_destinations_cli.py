@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,11 +13,13 @@ from msgspec import Struct
 from auditcast.console import __main__ as umbrella
 from auditcast.console.registry import Registry, append
 from auditcast.console.revisions import open_headers
+from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
+from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection, variable
 from auditcast.kafka.views import View
 from auditcast.schemas import wire
-from auditcast.schemas.records import Attempt, Batch, TestResult
+from auditcast.schemas.records import Attempt, Batch, Delivered, Parked, Skipped, Status, TestResult
 from auditcast.schemas.sealing import Sealer, new_key
 
 KEY = new_key()
@@ -73,8 +76,10 @@ def test_the_life_of_a_destination(run: Shell) -> None:
     shape = added["destination"]
     assert (shape["state"], shape["number"], shape["headers"]) == ("active", 1, ["Authorization"])
 
-    assert run("show", "dst_1", "--json").json == shape
-    assert run("list", "--json").json == [shape]
+    shown = run("show", "dst_1", "--json").json
+    assert shown == shape | {"status": shown["status"]}
+    assert (shown["status"]["state"], shown["status"]["at"]) == ("active", None)
+    assert run("list", "--json").json == [shown]
     assert run("list", "--workspace", "ws_2", "--json").json == []
 
     edited = run("edit", "dst_1", "--window-events", "1", "--remove-header", "authorization", "--json").json
@@ -85,6 +90,8 @@ def test_the_life_of_a_destination(run: Shell) -> None:
     }
     assert run("disable", "dst_1", "--json").json["destination"]["state"] == "disabled"
     assert run("enable", "dst_1", "--json").json["destination"]["state"] == "active"
+    assert run("pause", "dst_1", "--json").json["destination"]["paused"]
+    assert not run("resume", "dst_1", "--json").json["destination"]["paused"]
     assert run("delete", "dst_1", "--yes", "--json").json["destination"]["state"] == "deleted"
     assert run("list", "--json").json == []
     assert [each["state"] for each in run("list", "--all", "--json").json] == ["deleted"]
@@ -100,11 +107,11 @@ def test_repeating_a_command_does_no_harm(run: Shell) -> None:
     other = run(*ADD, "--header", "X-Key: b")
     assert other.code == 1
     assert "exists with other settings" in other.err
-    for command in (["enable"], ["edit", "--header", "X-Key: a"], ["disable"], ["delete", "--yes"]):
+    for command in (["enable"], ["edit", "--header", "X-Key: a"], ["pause"], ["disable"], ["delete", "--yes"]):
         run(command[0], "dst_1", *command[1:])
         repeated = run(command[0], "dst_1", *command[1:], "--json").json
         assert not repeated["changed"]
-    assert repeated["destination"]["number"] == 3
+    assert repeated["destination"]["number"] == 4
 
 
 def test_secrets_and_header_values_are_never_shown_or_stored_in_the_clear(
@@ -187,6 +194,40 @@ def test_a_wrong_sealing_key_is_told(run: Shell, monkeypatch: pytest.MonkeyPatch
     assert ended.code == 1
     assert "AUDITCAST_SEALING_KEYS lacks" in ended.err
     assert run("disable", "dst_1").code == 0, "needs no key"
+
+
+def test_how_a_destination_fares_is_shown(run: Shell, topics: Connection) -> None:
+    run(*ADD)
+    names, now = Topics(topics.topic_prefix), time.time_ns() // 1_000_000
+    last = Attempt(at=now - 125_000, latency_ms=42, status=503, error="status-503", answer="later\x1b[2J")
+    status = Status(
+        destination="dst_1", at=now, last=last, failures=2, failing_since=now - 7_300_000, waiting=1, parked=2,
+        parked_events=150, parked_since=now - 3_700_000, dead_letters=1, last_dead_letter=now - 60_000,
+        last_reason="status-503", delivered=[Delivered("dst_1-0-e", 7)],
+    )  # fmt: skip
+    other = TestResult(batch="dst_2", destination="dst_2", delivered=True, attempt=last)
+    for key, value in (
+        ("dst_1", status),
+        ("parked/dst_1@3", Parked(destination="dst_1", offset=3, at=1)),
+        ("dst_2", other),
+    ):
+        append(topics, names.status, key, wire.encode(value), 20)
+    home, producer = partition_of("ws_1", 4), clients.producer(topics)
+    for offset, events in ((9, 4), (12, 6)):  # the older one is still to be removed
+        record = Skipped(destination="dst_1", offset=offset, since=now, events=events)
+        producer.produce(names.links, wire.encode(record), f"skipped/dst_1@{offset}", home)
+    producer.flush(20)
+
+    listed = run("list").out
+    for shown in ("2m ago", "(failed)", "failing", "3 batches", "1h"):
+        assert shown in listed
+    found = run("show", "dst_1", "--json").json["status"]
+    assert (found["state"], found["failures"], found["delivered"]) == ("failing", 2, {"dst_1-0-e": 7})
+    assert (found["backlog"]["batches"], found["not_collected"]["events"]) == (3, 6)
+    assert run("list", "--json").json[0]["status"] == found
+    card = run("show", "dst_1").out
+    assert "status 503, 42 ms, status-503: later\\x1b[2J" in card
+    assert "6 events while disabled" in card
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ Neither a secret nor a header's value is ever among it; headers are shown by the
 """
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from rich.table import Table
-
+from auditcast.console.statuses import LeftOut, state_of
 from auditcast.schemas.attributes import time_text
-from auditcast.schemas.records import Revision, TestResult
+from auditcast.schemas.records import Attempt, Revision, Status, TestResult
 
 
 def as_json(value: Any) -> str:
@@ -55,46 +53,28 @@ def result_shape(result: TestResult) -> dict[str, Any]:
     }
 
 
-def table(revisions: Iterable[Revision]) -> Table:
-    """One line a destination."""
-    lines = Table(box=None, header_style="bold", pad_edge=False)
-    lines.add_column("Id", no_wrap=True)
-    for title in ("State", "For", "Description", "URL", "Headers", "Window", "Changed"):
-        lines.add_column(title, overflow="fold")
-    for revision in revisions:
-        lines.add_row(
-            revision.destination,
-            revision.state,
-            _scope(revision),
-            printable(revision.description),
-            printable(revision.url),
-            _names(revision),
-            _window(revision),
-            time_text(revision.changed_at),
-        )
-    return lines
-
-
-def card(revision: Revision) -> Table:
-    """One destination, a line a setting."""
-    lines = Table.grid(padding=(0, 2))
-    lines.add_column(no_wrap=True)
-    lines.add_column(overflow="fold")
-    for title, value in {
-        "Id": revision.destination,
-        "State": revision.state,
-        "For": _scope(revision),
-        "Description": printable(revision.description) or "-",
-        "URL": printable(revision.url),
-        "Headers": _names(revision),
-        "Format": revision.format,
-        "Window": _window(revision),
-        "Base URL": printable(revision.base_url),
-        "Type prefix": printable(revision.type_prefix),
-        "Revision": f"{revision.number}, written {time_text(revision.changed_at)}",
-    }.items():
-        lines.add_row(title, value)
-    return lines
+def status_shape(revision: Revision, status: Status | None, left_out: LeftOut) -> dict[str, Any]:
+    """How a destination fares as JSON has it; null and 0 while no deliverer has had to do with it."""
+    known = status or Status(destination=revision.destination, at=0)
+    return {
+        "state": state_of(revision, status),
+        "at": _time(known.at or None),
+        "last_attempt": _attempt_shape(known.last),
+        "last_success": _time(known.last_success),
+        "failures": known.failures,
+        "failing_since": _time(known.failing_since),
+        "backlog": {
+            "batches": known.waiting + known.parked,
+            "parked": known.parked,
+            "parked_events": known.parked_events,
+            "parked_since": _time(known.parked_since),
+        },
+        "delivered": {each.stream: each.sequence for each in known.delivered},
+        "dead_letters_ever": known.dead_letters,
+        "last_dead_letter": _time(known.last_dead_letter),
+        "last_dead_letter_reason": known.last_reason or None,
+        "not_collected": {"events": left_out.events, "since": _time(left_out.since)},
+    }
 
 
 def outcome(result: TestResult) -> str:
@@ -115,16 +95,18 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _scope(revision: Revision) -> str:
-    if revision.workspace is not None:
-        return f"workspace {printable(revision.workspace)}"
-    return f"organization {printable(revision.organization or '?')}"
+def _attempt_shape(attempt: Attempt | None) -> dict[str, Any] | None:
+    if attempt is None:
+        return None
+    return {
+        "at": time_text(attempt.at),
+        "status": attempt.status,
+        "latency_ms": attempt.latency_ms,
+        "error": attempt.error,
+        "detail": attempt.detail,
+        "answer": attempt.answer,
+    }
 
 
-def _names(revision: Revision) -> str:
-    return ", ".join(printable(header.name) for header in revision.headers) or "-"
-
-
-def _window(revision: Revision) -> str:
-    events = "event" if revision.window_events == 1 else "events"
-    return f"{revision.window_events} {events} or {revision.window_ms // 1000} s"
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else time_text(ms)

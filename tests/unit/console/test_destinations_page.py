@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from auditcast.console.showing import destination_shape, result_shape
+from auditcast.console.showing import destination_shape, result_shape, status_shape
+from auditcast.console.statuses import LeftOut
 from auditcast.deliverers.signing import body_signature, key_of, message_signature
-from auditcast.schemas.records import Attempt, Revision, TestResult
+from auditcast.schemas.records import Attempt, Revision, Status, TestResult
 
 PAGE = (Path(__file__).parents[3] / "docs" / "destinations.md").read_text()
 SECRET = "whsec_yHO1gppk16zaNviOFGRSQqVSXacvgI+VoR8j16mb08c="
@@ -56,5 +57,11 @@ def test_the_shapes_are_what_is_printed() -> None:
     revision = Revision(destination="a", number=1, nonce="", state="active", changed_at=0, epoch="00")
     attempt = Attempt(at=0, latency_ms=0)
     printed = result_shape(TestResult(batch="a", destination="a", delivered=False, attempt=attempt))
-    assert list(destination) == list(destination_shape(revision))
+    status = Status(destination="a", at=1, last=attempt)
+    shown = destination_shape(revision) | {"status": status_shape(revision, status, LeftOut())}
+    assert list(destination) == list(shown)
+    for member in ("last_attempt", "backlog", "not_collected"):
+        assert list(destination["status"].pop(member)) == list(shown["status"][member])
+    assert list(destination["status"]) == [name for name in shown["status"] if name in destination["status"]]
+    assert len(shown["status"]) == len(destination["status"]) + 3
     assert list(result) == list(printed)

@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,12 @@ import click
 
 from auditcast.console import options, revisions, telling
 from auditcast.console.backfilling import backfill
+from auditcast.console.cards import card, table
 from auditcast.console.options import json_option, setting_options
 from auditcast.console.registry import Registry
 from auditcast.console.revisions import Choices
-from auditcast.console.showing import as_json, card, destination_shape, outcome, result_shape, table
+from auditcast.console.showing import as_json, destination_shape, outcome, result_shape, status_shape
+from auditcast.console.statuses import LeftOut, left_out, statuses
 from auditcast.console.tables import render
 from auditcast.console.trial import try_out
 from auditcast.kafka.settings import Connection, read
@@ -78,8 +81,9 @@ def add(
 @click.option("--all", "all_", is_flag=True, help="Deleted ones, too.")
 @json_option
 def list_(*, workspace: str | None, organization: str | None, all_: bool, json_: bool) -> None:
-    """List destinations."""
-    with _registry() as registry:
+    """List destinations, and how they fare."""
+    connection = read(Connection, os.environ)
+    with Registry(connection) as registry:
         found = [
             revision
             for revision in registry.all()
@@ -90,9 +94,9 @@ def list_(*, workspace: str | None, organization: str | None, all_: bool, json_:
     for broken in sorted(registry.unreadable):
         click.echo(f"auditcast: the record of {broken!r} cannot be read: see who wrote it, or upgrade", err=True)
     if json_:
-        click.echo(as_json([destination_shape(revision) for revision in found]))
+        click.echo(as_json(_with_status(connection, found)))
     elif found:
-        click.echo(render(table(found)), nl=False)
+        click.echo(render(table(found, statuses(connection), _now())), nl=False)
     else:
         click.echo("There are no destinations here: add one with 'auditcast destinations add'.")
 
@@ -101,10 +105,16 @@ def list_(*, workspace: str | None, organization: str | None, all_: bool, json_:
 @click.argument("id_", metavar="ID")
 @json_option
 def show(*, id_: str, json_: bool) -> None:
-    """Show one destination, header values and secret left out."""
-    with _registry() as registry:
+    """Show one destination and how it fares, header values and secret left out."""
+    connection = read(Connection, os.environ)
+    with Registry(connection) as registry:
         found = registry.get(id_)
-    click.echo(as_json(destination_shape(found)) if json_ else render(card(found)), nl=json_)
+    if json_:
+        [shape] = _with_status(connection, [found])
+        click.echo(as_json(shape))
+    else:
+        fared, counted = statuses(connection), left_out(connection, [found])
+        click.echo(render(card(found, fared.get(id_), counted.get(id_, LeftOut()), _now())), nl=False)
 
 
 @command.command("edit")
@@ -194,6 +204,19 @@ def _apply(id_: str, change: Callable[[Revision], Revision], done: Callable[[Rev
         click.echo(as_json({"changed": changed.written, "destination": destination_shape(changed.revision)}))
     else:
         click.echo((done if changed.written else telling.unchanged)(changed.revision))
+
+
+def _with_status(connection: Connection, revisions: list[Revision]) -> list[dict[str, Any]]:
+    fared, counted = statuses(connection), left_out(connection, revisions)
+    return [
+        destination_shape(each)
+        | {"status": status_shape(each, fared.get(each.destination), counted.get(each.destination, LeftOut()))}
+        for each in revisions
+    ]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _registry() -> Registry:
