@@ -1,0 +1,272 @@
+"""The shell around `evaluate`: looks at the destinations of this worker, has emails sent, writes down what was sent."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from email.message import EmailMessage
+from secrets import token_hex
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from auditcast.deliverers.alerts import pausing
+from auditcast.deliverers.alerts.alert import HOUR_MS, Ageing, Policy, Situation
+from auditcast.deliverers.alerts.delays import Delays
+from auditcast.deliverers.alerts.envelope import Desk, Envelope
+from auditcast.deliverers.alerts.evaluation import evaluate
+from auditcast.deliverers.alerts.misfortunes import PostClosed
+from auditcast.deliverers.alerts.post import Receipt
+from auditcast.deliverers.fate import Append
+from auditcast.kafka.names import Topics
+from auditcast.kafka.partitioner import partition_of
+from auditcast.schemas.errors import Undecodable
+from auditcast.schemas.records import Alerted, Revision, Status
+from auditcast.schemas.wire import decode_as, encode
+
+TICK_S = 1.0
+"""How often it is seen whether something that was put off is due."""
+
+SWEEP_MS = 60_000
+"""How often every destination is looked at, whether it changed or not."""
+
+SERVER = ""
+"""The mail server among the names of destinations."""
+
+log = logging.getLogger(__name__)
+
+
+class Newest(Protocol):
+    """The newest value of each key: a view."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+    def items(self) -> list[tuple[bytes, bytes]]: ...
+
+
+class Poster(Protocol):
+    """Who hands emails over: see post.py."""
+
+    async def send(self, email: EmailMessage, to: Sequence[str]) -> Receipt: ...
+    async def rest(self) -> None: ...
+
+
+class Watch:
+    """Looks after the destinations in the partitions that `take` gave it, one at a time.
+
+    What was told is written down after a mail server has accepted it. A crash in between repeats the email under the
+    same Message-ID; so does, at worst, a worker that was stopped, lost its partitions, and goes on unaware.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it looks at, and by what it acts)
+        self,
+        topics: Topics,
+        partitions: int,
+        desk: Desk,
+        *,
+        revisions: Newest,
+        statuses: Newest,
+        post: Poster,
+        append: Callable[[Append], Awaitable[object]],
+        now: Callable[[], int],
+    ) -> None:
+        self._topics = topics
+        self._partitions = partitions
+        self._desk = desk
+        self._revisions = revisions
+        self._statuses = statuses
+        self._post = post
+        self._append = append
+        self._now = now
+        self._policy: Policy | None = None
+        self._ageing: Mapping[str, Ageing] = {}
+        self._told: dict[int, dict[str, Alerted]] = {}
+        self._leaving: set[int] = set()
+        self._changed: set[str] = set()
+        self._wake = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._unfinished: dict[str, Envelope] = {}
+        self._judged: dict[str, tuple[int, str]] = {}
+        self._delays = Delays(HOUR_MS)
+        self._closed = Delays(5 * 60_000)
+        self._swept = -SWEEP_MS
+
+    def learn(self, policy: Policy) -> None:
+        """How long things are kept; nothing is told before that is known."""
+        self._policy = policy
+        self._look_at_all()
+
+    def learn_ageing(self, ageing: Mapping[str, Ageing]) -> None:
+        """Which destinations have dead letters that are about to expire."""
+        self._ageing = ageing
+        self._look_at_all()
+
+    def changed(self, destination: str) -> None:
+        """A destination stands otherwise than before."""
+        self._changed.add(destination)
+        self._wake.set()
+
+    def take(self, told: Mapping[int, dict[str, Alerted]]) -> None:
+        """These partitions are this worker's now, with what was told in them."""
+        self._told |= told
+        self._look_at_all()
+
+    async def give(self, partitions: Sequence[int], grace_s: float) -> None:
+        """Give partitions up; an email on its way may arrive within `grace_s`."""
+        self._leaving |= set(partitions)
+        try:
+            async with asyncio.timeout(grace_s), self._looking:
+                pass
+        except TimeoutError:
+            log.warning("alerts.given_up_late")
+        for partition in partitions:
+            self._told.pop(partition, None)
+        self._leaving -= set(partitions)
+        self._unfinished = {name: each for name, each in self._unfinished.items() if self._mine(name) is not None}
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_S)
+            self._wake.clear()
+            await self.round()
+
+    async def round(self) -> None:
+        """Look once at whatever may be due."""
+        if self._policy is None or not self._closed.ready(SERVER, self._now()):
+            return
+        names = list(self._due())
+        for place, destination in enumerate(names):
+            async with self._looking:
+                try:
+                    await self._look(destination, self._policy)
+                except PostClosed as closed:
+                    delay = self._closed.failed(SERVER, self._now())
+                    log.warning("alerts.delayed", extra={"detail": str(closed), "retry_s": delay / 1000})
+                    self._changed.update(names[place:])
+                    return
+        await self._post.rest()
+
+    def _due(self) -> Iterable[str]:
+        now = self._now()
+        changed, self._changed = self._changed, set()
+        if now - self._swept >= SWEEP_MS or now < self._swept:
+            self._swept = now
+            known = (*self._statuses.items(), *self._revisions.items())
+            changed |= {key.decode(errors="replace") for key, _ in known}
+        waiting = {name for name in self._delays.names() if self._delays.ready(name, now)}
+        mine = (name for name in changed | waiting if self._mine(name) is not None)
+        return sorted(name for name in mine if self._delays.ready(name, now))
+
+    def _look_at_all(self) -> None:
+        self._swept = -SWEEP_MS
+        self._wake.set()
+
+    def _mine(self, destination: str) -> dict[str, Alerted] | None:
+        """What was told in the destination's partition; None if that is another worker's."""
+        partition = partition_of(destination, self._partitions)
+        return None if partition in self._leaving else self._told.get(partition)
+
+    async def _look(self, destination: str, policy: Policy) -> None:
+        situation = self._situation(destination)
+        mine = self._mine(destination)
+        if mine is None or situation is None:
+            self._delays.succeeded(destination)
+            return
+        now = self._now()
+        told = mine.get(destination) or Alerted(destination=destination, at=0)
+        if (envelope := self._unfinished.get(destination)) is None:
+            if pausing.pause_due(situation, told, policy.pause_after):
+                await self._pause(situation.revision, now)
+                return
+            alert = evaluate(situation, told, policy, now)
+            if alert is None:
+                self._delays.succeeded(destination)
+                return
+            envelope = self._desk.envelope(alert, situation, now)
+        await self._hand_over(envelope, situation)
+
+    def _situation(self, destination: str) -> Situation | None:
+        """How it stands; None if it is none of the registered destinations."""
+        key = destination.encode()
+        raw, status = self._revisions.get(key), self._statuses.get(key)
+        if raw is None:
+            return None
+        try:
+            revision = decode_as(Revision, raw)
+            fares = decode_as(Status, status) if status is not None else Status(destination=destination, at=0)
+        except Undecodable as unreadable:
+            log.warning("alerts.unreadable", extra={"destination": destination, "detail": str(unreadable)})
+            return None
+        return Situation(
+            revision=revision,
+            status=fares,
+            ageing=self._ageing.get(destination),
+            reachable=bool(self._desk.to(revision)),
+        )
+
+    async def _pause(self, revision: Revision, now: int) -> None:
+        """Pause what was warned of in vain; that this was done is told once it can be read back."""
+        if self._judged.get(revision.destination) == revision.order:
+            return
+        verdict = pausing.paused(revision, token_hex(8), now)
+        await self._append(Append(self._topics.destinations, revision.destination.encode(), encode(verdict)))
+        self._judged[revision.destination] = revision.order
+        log.warning("destination.paused", extra={"destination": revision.destination, "because": verdict.because})
+
+    async def _hand_over(self, envelope: Envelope, situation: Situation) -> None:
+        destination, now = situation.revision.destination, self._now()
+        if envelope.email is None:
+            log.warning("alert.nobody_to_tell", extra={"destination": destination, "about": envelope.alert.kind})
+            await self._finish(envelope)
+            return
+        receipt = await self._post.send(envelope.email, envelope.left)
+        self._closed.succeeded(SERVER)
+        envelope.accepted += len(receipt.accepted)
+        envelope.left = list(receipt.later)
+        for refusals in (receipt.never, receipt.later):
+            for address, why in refusals.items():
+                log.warning("alert.refused", extra={"destination": destination, "address": address, "detail": why})
+        if not envelope.accepted:
+            await self._unheard(envelope, situation, receipt)
+        elif envelope.left and now - envelope.begun < HOUR_MS:
+            # Some have it; the others get the very same email.
+            self._unfinished[destination] = envelope
+            self._delays.failed(destination, now)
+        else:
+            await self._finish(envelope)
+
+    async def _unheard(self, envelope: Envelope, situation: Situation, receipt: Receipt) -> None:
+        """Nobody has taken it. Operators are told if nobody ever will; else it is composed anew, later."""
+        destination = situation.revision.destination
+        operators = self._desk.for_operators(envelope.alert, situation, self._now()) if not receipt.later else None
+        if operators is not None and operators.email is not None:
+            second = await self._post.send(operators.email, operators.left)
+            if second.accepted:
+                operators.accepted = len(second.accepted)
+                await self._finish(operators)
+                return
+        delay = self._delays.failed(destination, self._now())
+        log.warning("alert.unheard", extra={"destination": destination, "retry_s": delay / 1000})
+
+    async def _finish(self, envelope: Envelope) -> None:
+        """Write down what was told."""
+        told = replace(envelope.alert.told, at=self._now())
+        destination = told.destination
+        self._unfinished.pop(destination, None)
+        self._delays.succeeded(destination)
+        mine = self._told.get(partition_of(destination, self._partitions))
+        if mine is None:
+            return  # whoever has it now sends the same email again
+        mine[destination] = told
+        await self._append(Append(self._topics.alerts, destination.encode(), encode(told)))
+        if envelope.accepted:
+            log.info(
+                "alert.sent",
+                extra={
+                    "destination": destination,
+                    "about": ",".join(envelope.alert.kinds),
+                    "number": told.number,
+                    "recipients": envelope.accepted,
+                },
+            )

@@ -1,0 +1,114 @@
+"""An alert in words. Pure; nothing secret goes in: of the URL its host, of an answer a short text, no events."""
+
+import shlex
+from urllib.parse import quote, urlsplit
+
+from auditcast.deliverers.alerts.alert import Alert, Kind, Situation
+from auditcast.deliverers.alerts.answers import answer
+from auditcast.deliverers.alerts.headlines import headline, waiting
+from auditcast.deliverers.alerts.page import Fact, Page, Step
+from auditcast.deliverers.alerts.phrases import ago, batches, clean, count, lasting, when
+from auditcast.schemas.records import Revision
+
+FOOTER = (
+    "The commands are for those who operate auditcast. There is at most one email an hour about a destination,"
+    " with the sums since the last one.",
+)
+
+
+def page(alert: Alert, situation: Situation, now: int, console_url: str = "", remark: str = "") -> Page:
+    """What the email says; `remark` is put before its small print."""
+    revision, status = situation.revision, situation.status
+    top = headline(alert, situation, now)
+    name = _name(revision)
+    id_ = clean(revision.destination, 64)
+    who = id_ if name == id_ else f"{name} ({id_})"
+    others = tuple(sentence for kind in alert.kinds[1:] for sentence in (_besides(kind, alert, now),) if sentence)
+    return Page(
+        subject=f"[auditcast] {top.what}: {who}, {top.so}",
+        label=top.label,
+        tone=top.tone,
+        title=f"{name} {top.title}",
+        preview=top.lead[0],
+        lead=(*top.lead, *others),
+        facts=_facts(alert, situation, now),
+        answer=answer(status.last, revision.type_prefix) if status.last else None,
+        answered=ago(status.last.at, now) if status.last else "",
+        steps=_steps(alert, situation),
+        link=f"{console_url.rstrip('/')}/destinations/{quote(revision.destination, safe='')}" if console_url else "",
+        footer=((remark,) if remark else ()) + FOOTER,
+    )
+
+
+def _name(revision: Revision) -> str:
+    return clean(revision.description, 60) or clean(revision.destination, 64)
+
+
+def _besides(kind: Kind, alert: Alert, now: int) -> str:
+    """A sentence for a reason that is not the headline."""
+    if kind is Kind.UNDELIVERED and alert.kind is not Kind.RECOVERED:
+        since = " since the last email" if alert.told.number > 1 else ""
+        return f"{batches(alert.fresh)} used up all retries{since}, and are kept as dead letters."
+    if kind in {Kind.EXPIRING_SOON, Kind.EXPIRING} and alert.kind is not Kind.EXPIRING_SOON and alert.expires_at:
+        return (
+            f"Undelivered events are kept for a limited time: the oldest are removed from {when(alert.expires_at)} on."
+        )
+    if kind is Kind.WARNING and alert.pause_at:
+        return f"Unless a delivery succeeds, the destination is paused from {when(alert.pause_at)} on."
+    return ""
+
+
+def _facts(alert: Alert, situation: Situation, now: int) -> tuple[Fact, ...]:
+    revision, status = situation.revision, situation.status
+    facts = [Fact("Destination", clean(revision.destination, 64), clean(revision.description, 120))]
+    if revision.workspace:
+        facts.append(Fact("Workspace", clean(revision.workspace, 120)))
+    if revision.organization:
+        facts.append(Fact("Organization", clean(revision.organization, 120)))
+    facts.append(Fact("Host", _host(revision.url)))
+    if status.failing_since is not None:
+        facts.append(Fact("Failing for", lasting(now - status.failing_since), f"since {when(status.failing_since)}"))
+    facts.append(Fact("Last delivery", ago(status.last_success, now) if status.last_success else "none yet"))
+    if alert.letters:
+        fresh = f"{count(alert.fresh, 'new one')} since the last email" if alert.letters > alert.fresh else ""
+        facts.append(Fact("Dead letters", batches(alert.letters), fresh))
+    if status.parked:
+        since = f"since {when(status.parked_since)}" if status.parked_since is not None else ""
+        facts.append(Fact("Waiting", waiting(situation), since))
+    if situation.ageing is not None:
+        facts.append(Fact("Old dead letters", batches(situation.ageing.count), "about to expire"))
+    if alert.expires_at is not None and {Kind.EXPIRING, Kind.EXPIRING_SOON} & {*alert.kinds}:
+        facts.append(Fact("Kept until", when(alert.expires_at), "the oldest"))
+    return tuple(facts)
+
+
+def _steps(alert: Alert, situation: Situation) -> tuple[Step, ...]:
+    id_ = shlex.quote(clean(situation.revision.destination, 64))
+    mend = Step("Find out why the receiver does not take what it is sent, and mend it.")
+    test = Step("Try it with a test delivery.", f"auditcast destinations test {id_}")
+    replay = Step("Send the dead letters again.", f"auditcast dead-letters replay --destination {id_}")
+    enable = Step(
+        "If the receiver has moved, set its new URL; then enable the destination.",
+        f"auditcast destinations edit {id_} --url https://…\nauditcast destinations enable {id_}",
+    )
+    resume = Step("Resume it: what waits is delivered in order.", f"auditcast destinations resume {id_}")
+    owed = bool(alert.letters or situation.ageing is not None)
+    if Kind.RECOVERED in alert.kinds:
+        return (replay,) if owed else ()
+    if Kind.GONE in alert.kinds:
+        return (enable, test, *((replay,) if owed else ()))
+    steps = [mend, test]
+    if situation.revision.paused:
+        steps.append(resume)
+    if owed:
+        steps.append(replay)
+    return tuple(steps)
+
+
+def _host(url: str) -> str:
+    """The host alone: path and query may hold credentials."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    return clean(host or "unknown", 120)
