@@ -8,6 +8,7 @@ import ssl
 import struct
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from typing import NoReturn, Self
 
 import trustme
@@ -37,6 +38,7 @@ class Peer:
         """Write `data` and let it go out."""
         self.writer.write(data)
         await self.writer.drain()
+        self.server.sent += len(data)
         await asyncio.sleep(0)  # drain alone need not give way
 
     def reset(self) -> NoReturn:
@@ -127,6 +129,78 @@ async def _hang_up(peer: Peer) -> None:
     peer.writer.close()
 
 
+async def _hang_up_in_head(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+    peer.writer.close()
+
+
+async def _reset_at_once(peer: Peer) -> None:
+    peer.reset()
+
+
+async def _old_http(peer: Peer) -> None:
+    """HTTP/0.9: the page itself, and no head."""
+    await peer.send(b"<html>welcome</html>\n")
+    peer.writer.close()
+
+
+async def _two_lengths(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok")
+
+
+async def _bad_chunk(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nok\r\n")
+
+
+async def _endless_chunk_line(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;")
+    while True:
+        await peer.send(b"a" * 0x10000)
+
+
+async def _endless_trailers(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n")
+    while True:
+        await peer.send(b"X-A: " + b"a" * 4000 + b"\r\n")
+
+
+async def _interim(peer: Peer) -> None:
+    """Some answers before the answer, as the standard allows."""
+    await peer.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK)
+
+
+async def _endless_interim(peer: Peer) -> None:
+    while True:
+        await peer.send(b"HTTP/1.1 102 Processing\r\n\r\n" * 1000)
+
+
+async def _surplus(peer: Peer) -> None:
+    """The answer, and once that was taken, one after the other that nobody asked for."""
+    await peer.send(OK)
+    await asyncio.sleep(0.05)
+    while True:
+        await peer.send(OK * 1000)
+
+
+async def _busy(peer: Peer) -> None:
+    await _status(peer, 503, "Retry-After: 90\r\n")
+
+
+async def _small(peer: Peer) -> None:
+    """Takes bodies of at most so many bytes."""
+    if len(peer.server.requests[-1].body) > peer.server.limit:
+        await _status(peer, 413)
+    else:
+        await peer.send(OK)
+
+
+async def _too_large_early(peer: Peer) -> None:
+    """Says so, as web servers do, when it has seen the head; see `_read`."""
+    await _status(peer, 413, "Connection: close\r\n")
+    while await peer.reader.read(0x10000):
+        pass
+
+
 async def _stale(peer: Peer) -> None:
     """Answers, promises to keep the connection, and drops it when the next request comes."""
     await peer.send(OK)
@@ -148,22 +222,29 @@ BEHAVIOURS: dict[str, Callable[[Peer], Awaitable[None]]] = {
     "/ok": _ok, "/redirect": _redirect, "/cookie": _cookie, "/echo": _echo, "/drip": _drip, "/drip-head": _drip_head,
     "/endless-headers": _endless_headers, "/long-line": _long_line, "/endless-body": _endless_body, "/bomb": _bomb,
     "/no-http": _no_http, "/silent": _silent, "/cut": _cut, "/reset": _reset_in_answer, "/hang-up": _hang_up,
-    "/stale": _stale, "/early": _early, "/unread": _unread,
+    "/stale": _stale, "/early": _early, "/unread": _unread, "/hang-up-in-head": _hang_up_in_head,
+    "/reset-at-once": _reset_at_once, "/old-http": _old_http, "/two-lengths": _two_lengths, "/bad-chunk": _bad_chunk,
+    "/endless-chunk-line": _endless_chunk_line, "/endless-trailers": _endless_trailers, "/interim": _interim,
+    "/endless-interim": _endless_interim, "/surplus": _surplus, "/busy": _busy, "/small": _small,
+    "/413-early": _too_large_early,
 }  # fmt: skip
-BODY_LEFT = {"/early", "/unread"}
+BODY_LEFT = {"/early", "/unread", "/413-early"}
 
 
 class Hostile:
     """Serves on a port of its own on this host, under `name` and 127.0.0.1. `/500` answers that status, and so on.
 
-    `async with` serves in the running loop, `with` in a thread.
+    `async with` serves in the running loop, `with` in a thread. `sent` counts the bytes that it could send, `limit` is
+    the largest body that `/small` takes.
     """
 
-    def __init__(self, ca: trustme.CA, name: str = "localhost") -> None:
+    def __init__(self, ca: trustme.CA, name: str = "localhost", not_after: datetime | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.sent = 0
+        self.limit = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert(name, "127.0.0.1").configure_cert(self._context)
+        ca.issue_cert(name, "127.0.0.1", not_after=not_after).configure_cert(self._context)
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
@@ -174,6 +255,10 @@ class Hostile:
     def paths(self) -> list[str]:
         """The paths of all requests so far."""
         return [request.path for request in self.requests]
+
+    async def idle(self) -> None:
+        """Return once all connections so far have ended."""
+        await asyncio.gather(*self._tasks)
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
 from multidict import CIMultiDict
 
+from auditcast.deliverers.bounded import bound
 from auditcast.deliverers.guard import Guard
 from auditcast.deliverers.outcomes import Failed, Reason
 
@@ -73,6 +74,7 @@ class Transport:
             use_dns_cache=False,
             keepalive_timeout=IDLE_S,
         )
+        bound(connector)
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

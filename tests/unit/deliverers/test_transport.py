@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from ipaddress import ip_network
 
 import httpx
@@ -67,12 +68,22 @@ async def _failure(connections: Connections, url: str, body: bytes = BODY) -> Re
         ("/cut", Reason.ANSWER_CUT),
         ("/reset", Reason.ANSWER_CUT),
         ("/hang-up", Reason.CONNECTION_CLOSED),
+        ("/hang-up-in-head", Reason.CONNECTION_CLOSED),
+        ("/reset-at-once", Reason.CONNECTION_LOST),
+        ("/old-http", Reason.ANSWER_MALFORMED),
+        ("/two-lengths", Reason.ANSWER_MALFORMED),
+        ("/bad-chunk", Reason.ANSWER_MALFORMED),
+        ("/endless-chunk-line", Reason.ANSWER_TOO_LARGE),
+        ("/endless-trailers", Reason.ANSWER_CUT),
+        ("/endless-interim", Reason.ANSWER_MALFORMED),
     ],
 )
 async def test_a_bad_answer_has_its_name(hostile: Hostile, connections: Connections, path: str, reason: Reason) -> None:
     assert await _failure(connections, hostile.url(path + "?token=hush")) == reason
     assert len(connections) == 0
     assert len(hostile.requests) == 1
+    # What goes on without end is not taken for long; the sockets of both ends hold some MB.
+    assert hostile.sent < 20_000_000
 
 
 async def test_a_body_that_is_not_taken(hostile: Hostile, connections: Connections) -> None:
@@ -93,6 +104,32 @@ async def test_a_packed_answer_stays_packed(hostile: Hostile, connections: Conne
     answer = await _post(connections, hostile.url("/bomb"))
     assert (answer.status, answer.encoded) == (200, True)
     assert len(answer.body) <= transport.JUDGED_BYTES
+
+
+async def test_answers_before_the_answer_are_allowed(hostile: Hostile, connections: Connections) -> None:
+    for _ in range(3):
+        assert (await _post(connections, hostile.url("/interim"))).body == b"ok"
+    assert hostile.connections == 1
+
+
+async def test_answers_that_nobody_asked_for_are_not_kept(hostile: Hostile, connections: Connections) -> None:
+    answer = await _post(connections, hostile.url("/surplus"))
+    assert answer.body == b"ok"
+    # The receiver can tell that it was cut off: its sending comes to an end.
+    async with asyncio.timeout(10):
+        await hostile.idle()
+    assert hostile.sent < 20_000_000
+    assert (await _post(connections, hostile.url("/ok"))).status == 200
+    assert hostile.connections == 2
+
+
+async def test_the_receivers_wish_to_wait_is_handed_on(hostile: Hostile, connections: Connections) -> None:
+    assert (await _post(connections, hostile.url("/busy"))).retry_after == "90"
+    assert (await _post(connections, hostile.url("/500"))).retry_after is None
+
+
+async def test_too_large_is_heard_though_the_body_was_not_read(hostile: Hostile, connections: Connections) -> None:
+    assert (await _post(connections, hostile.url("/413-early"), HUGE)).status == 413
 
 
 async def test_cookies_are_not_kept(hostile: Hostile, connections: Connections) -> None:
@@ -122,6 +159,20 @@ async def test_an_unknown_authority(hostile: Hostile) -> None:
 async def test_a_certificate_for_another_name(ca: trustme.CA, connections: Connections) -> None:
     async with Hostile(ca, "siem.example.com") as other:
         assert await _failure(connections, other.url("/ok")) == Reason.CERTIFICATE_REFUSED
+
+
+async def test_an_expired_certificate(ca: trustme.CA, connections: Connections) -> None:
+    async with Hostile(ca, not_after=datetime(2020, 1, 1, tzinfo=UTC)) as old:
+        with pytest.raises(Exception, match="expired") as failed:
+            await _post(connections, old.url("/ok"))
+    assert reason_of(failed.value) is Reason.CERTIFICATE_REFUSED
+
+
+async def test_a_handshake_that_is_never_answered(ca: trustme.CA) -> None:
+    connections = _connections(ca, limits=Limits(connect=0.2, write=5, first_byte=5, whole=5))
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await _failure(connections, f"https://localhost:{port}/") == Reason.CONNECT_TIMEOUT
 
 
 async def test_no_tls(connections: Connections) -> None:
