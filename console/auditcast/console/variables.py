@@ -99,4 +99,4 @@ def _type(kind: Any) -> str:
 def _default(value: Any) -> str | None:
     if value is NODEFAULT:
         return None
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
