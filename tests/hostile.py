@@ -1,6 +1,7 @@
 """An HTTPS receiver that misbehaves on purpose, over real TLS; the path of a request says how."""
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import socket
@@ -66,8 +67,10 @@ async def _cookie(peer: Peer) -> None:
 
 
 async def _echo(peer: Peer) -> None:
-    """Like some test services: answers with what it got, credentials and all."""
-    text = repr(peer.server.requests[-1].headers).encode()
+    """Like some test services: answers with what it got, credentials and all, and with that in Base64."""
+    headers = peer.server.requests[-1].headers
+    packed = base64.b64encode(f"Authorization: {headers.get('authorization')}".encode())
+    text = packed + b" " + repr(headers).encode()
     await peer.send(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
 
 
@@ -187,9 +190,12 @@ async def _busy(peer: Peer) -> None:
 
 
 async def _small(peer: Peer) -> None:
-    """Takes bodies of at most so many bytes."""
-    if len(peer.server.requests[-1].body) > peer.server.limit:
+    """Takes bodies of at most so many bytes, and not those that it shall fail for."""
+    request = peer.server.requests[-1]
+    if len(request.body) > peer.server.limit:
         await _status(peer, 413)
+    elif request.headers["webhook-id"] in peer.server.failing:
+        await _status(peer, 500)
     else:
         await peer.send(OK)
 
@@ -235,7 +241,7 @@ class Hostile:
     """Serves on a port of its own on this host, under `name` and 127.0.0.1. `/500` answers that status, and so on.
 
     `async with` serves in the running loop, `with` in a thread. `sent` counts the bytes that it could send, `limit` is
-    the largest body that `/small` takes.
+    the largest body that `/small` takes, `failing` has the ids for which it answers 500.
     """
 
     def __init__(self, ca: trustme.CA, name: str = "localhost", not_after: datetime | None = None) -> None:
@@ -243,6 +249,7 @@ class Hostile:
         self.connections = 0
         self.sent = 0
         self.limit = 0
+        self.failing: set[str] = set()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert(name, "127.0.0.1", not_after=not_after).configure_cert(self._context)
         self._tasks: set[asyncio.Task[None]] = set()

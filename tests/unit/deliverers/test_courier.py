@@ -1,0 +1,258 @@
+"""Delivering a batch, whole or in parts, to receivers over real TLS; a view of the destinations stands in for Kafka."""
+
+import base64
+import json
+import ssl
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+
+import httpx
+import pytest
+import standardwebhooks
+import trustme
+from msgspec.structs import replace
+
+from auditcast.deliverers.connections import Connections
+from auditcast.deliverers.courier import NOT_TRIED, Courier
+from auditcast.deliverers.destinations import Destinations
+from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.outcomes import Failed, Piece, Reason, Verdict
+from auditcast.deliverers.transport import Limits, Transport
+from auditcast.schemas.chain import body_digest
+from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.records import Batch, Delivery, Revision, SealedHeader
+from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.wire import encode
+from tests.hostile import Hostile, Request
+from tests.unit.deliverers.parcels import batch, parcel
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+SEALER = Sealer([new_key()])
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+KIND = FORMATS["cloudevents/1"]
+FIRST, LAST = 101, 108
+EVENTS = [b'{"id":"%d"}' % number for number in range(FIRST, LAST + 1)]
+BODY = KIND.join(EVENTS, FIRST)
+BATCH = replace(batch(), first_event=FIRST, last_event=LAST, body=BODY, body_sha256=body_digest(BODY))
+HALF = len(KIND.join(EVENTS[:4], FIRST))
+"""Bytes of a half; those of a quarter and of one event follow."""
+QUARTER, ONE = len(KIND.join(EVENTS[:2], FIRST)), len(KIND.join(EVENTS[:1], FIRST))
+
+
+class World:
+    """One destination at a receiver, and a courier."""
+
+    def __init__(self, ca: trustme.CA, receiver: Hostile) -> None:
+        context = ssl.create_default_context()
+        ca.configure_trust(context)
+        guard = Guard(LOOPBACK, 1)
+        self.receiver = receiver
+        self.values: dict[bytes, bytes] = {}
+        self.connections = Connections(lambda: Transport(context, guard, Limits(5, 5, 5, 5)), 4)
+        destinations = Destinations(self.values.get, SEALER, LOOPBACK)
+        self._courier = Courier(destinations, self.connections, agent="auditcast/0", wait_s=0)
+
+    def register(self, path: str, number: int = 1) -> None:
+        """Have the destination lead to `path` of the receiver."""
+        revision = Revision(
+            destination="dst_1",
+            number=number,
+            nonce="00",
+            state="active",
+            changed_at=0,
+            url=self.receiver.url(path),
+            headers=[SealedHeader("Authorization", SEALER.seal("dst_1/headers/authorization", "Bearer sesame"))],
+            secret=SEALER.seal("dst_1/secret", SECRET),
+            epoch="e",
+        )
+        self.values[b"dst_1"] = encode(revision)
+
+    async def deliver(self, content: Batch | None = BATCH, delivery: Delivery | None = None) -> list[Piece]:
+        """One delivery; whatever was sent was signed."""
+        pieces = await self._courier.deliver(parcel(content, delivery=delivery))
+        for request in self.receiver.requests:
+            standardwebhooks.Webhook(SECRET).verify(request.body, request.headers)
+        return pieces
+
+
+@pytest.fixture
+async def world(ca: trustme.CA) -> AsyncIterator[World]:
+    async with Hostile(ca) as receiver:
+        made = World(ca, receiver)
+        made.register("/small")
+        receiver.limit = len(BODY)
+        yield made
+        await made.connections.close()
+
+
+def ends(pieces: list[Piece]) -> list[tuple[int, int, Verdict]]:
+    return [(piece.first_event, piece.last_event, piece.outcome.verdict) for piece in pieces]
+
+
+def taken(world: World) -> list[Request]:
+    return [request for request in world.receiver.requests if len(request.body) <= world.receiver.limit]
+
+
+async def test_a_batch_goes_out_whole_and_once(world: World) -> None:
+    [piece] = await world.deliver()
+    assert ends([piece]) == [(0, 0, Verdict.DELIVERED)]
+    assert piece.outcome.attempt is not None
+    [request] = world.receiver.requests
+    assert (request.headers["webhook-id"], request.body) == ("dst_1-1", BODY)
+    assert not {"x-audit-part", "x-audit-replay"} & set(request.headers)
+    # The processor wrote it twice.
+    assert ends(await world.deliver()) == [(0, 0, Verdict.DELIVERED)]
+    assert len(world.receiver.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        Delivery(replay="run"),
+        Delivery(first_event=FIRST, last_event=LAST - 1),
+        Delivery(attempts=[], letter="dst_1-1", replay="run"),
+    ],
+)
+async def test_a_copy_that_is_meant_goes_out_again(world: World, copy: Delivery) -> None:
+    await world.deliver()
+    await world.deliver(delivery=copy)
+    assert world.receiver.requests[1].headers.get("x-audit-replay", "") == copy.replay
+    assert ends(await world.deliver(replace(BATCH, digest="other"), copy))[0][2] is Verdict.DEAD
+
+
+async def test_halves_of_halves_until_they_are_taken_in_order(world: World) -> None:
+    world.receiver.limit = QUARTER
+    assert ends(await world.deliver()) == [
+        (0, 0, Verdict.SPLIT),
+        (101, 104, Verdict.SPLIT),
+        (101, 102, Verdict.DELIVERED),
+        (103, 104, Verdict.DELIVERED),
+        (105, 108, Verdict.SPLIT),
+        (105, 106, Verdict.DELIVERED),
+        (107, 108, Verdict.DELIVERED),
+    ]
+    parts = taken(world)
+    assert [part.headers["webhook-id"] for part in parts] == [
+        "dst_1-1-101-102", "dst_1-1-103-104", "dst_1-1-105-106", "dst_1-1-107-108",
+    ]  # fmt: skip
+    assert parts[1].headers["x-audit-part"] == f"103-104; parent={BATCH.body_sha256}"
+    assert {part.headers["x-audit-events"] for part in parts} == {"101-108"}
+    assert b"[" + b",".join(part.body[1:-1] for part in parts) + b"]" == BODY
+    # All of it was taken, so that it is a repeat from now on.
+    await world.deliver()
+    assert len(taken(world)) == 4
+
+
+async def test_a_single_event_that_is_too_large_stops_nobody_but_itself(world: World) -> None:
+    large = [*EVENTS[:2], b'{"id":"103","data":"%s"}' % (b"x" * QUARTER), *EVENTS[3:]]
+    body = KIND.join(large, FIRST)
+    world.receiver.limit = QUARTER
+    pieces = await world.deliver(replace(BATCH, body=body, body_sha256=body_digest(body)))
+    assert [end for end in ends(pieces) if end[2] is not Verdict.SPLIT] == [
+        (101, 102, Verdict.DELIVERED),
+        (103, 103, Verdict.DEAD),
+        (104, 104, Verdict.DELIVERED),
+        (105, 106, Verdict.DELIVERED),
+        (107, 108, Verdict.DELIVERED),
+    ]
+    dead = next(piece.outcome for piece in pieces if piece.outcome.verdict is Verdict.DEAD)
+    assert dead.reason == "status-413"
+
+
+async def test_a_part_that_fails_keeps_the_later_ones_behind_it(world: World) -> None:
+    world.receiver.limit = QUARTER
+    world.receiver.failing = {"dst_1-1-103-104"}
+    pieces = await world.deliver()
+    assert [end for end in ends(pieces) if end[2] is not Verdict.SPLIT] == [
+        (101, 102, Verdict.DELIVERED),
+        (103, 104, Verdict.RETRY),
+        (105, 108, Verdict.RETRY),
+    ]
+    assert (pieces[-1].outcome.attempt, pieces[-1].outcome.detail) == (None, NOT_TRIED)
+    # The copy in a retry topic says which part it is; the receiver gets the very same one again.
+    world.receiver.failing = set()
+    [piece] = await world.deliver(delivery=Delivery(first_event=103, last_event=104))
+    assert ends([piece]) == [(103, 104, Verdict.DELIVERED)]
+    failed, again = (one for one in taken(world) if one.headers["webhook-id"] == "dst_1-1-103-104")
+    assert failed.body == again.body
+
+
+async def test_a_refusal_that_is_not_about_size_is_that_of_all_parts(world: World) -> None:
+    async def rebound(*_: object) -> None:
+        raise Failed(Reason.ADDRESS_FORBIDDEN, "10.0.0.1 is private")
+
+    world.receiver.limit = HALF
+    original, calls = world.connections.post, iter((1, 2))
+
+    async def post(destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> object:
+        return await (original if next(calls, None) == 1 else rebound)(destination, url, headers, body)
+
+    world.connections.post = post  # type: ignore[method-assign,assignment]
+    assert ends(await world.deliver()) == [(0, 0, Verdict.SPLIT), (101, 104, Verdict.DEAD), (105, 108, Verdict.DEAD)]
+
+
+async def test_a_batch_that_is_not_what_it_says_is_not_split(world: World) -> None:
+    world.receiver.limit = ONE
+    assert ends(await world.deliver(replace(BATCH, body=b'["%s"]' % (b"x" * ONE)))) == [(0, 0, Verdict.DEAD)]
+    [piece] = await world.deliver(delivery=Delivery(first_event=99, last_event=102))
+    assert (piece.outcome.reason, piece.outcome.verdict) == ("unreadable", Verdict.DEAD)
+
+
+async def test_a_410_names_the_revision_that_it_was_about(world: World) -> None:
+    world.register("/410", number=3)
+    [piece] = await world.deliver()
+    assert piece.outcome.verdict is Verdict.GONE
+    assert piece.outcome.revision is not None
+    assert piece.outcome.revision.number == 3
+
+
+async def test_a_410_means_nothing_for_a_newer_revision(world: World) -> None:
+    world.register("/410")
+    original = world.connections.post
+
+    async def post(destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> object:
+        answer = await original(destination, url, headers, body)
+        world.register("/ok", number=2)
+        return answer
+
+    world.connections.post = post  # type: ignore[method-assign,assignment]
+    [piece] = await world.deliver()
+    assert (piece.outcome.reason, piece.outcome.verdict) == ("status-410", Verdict.RETRY)
+    assert ends(await world.deliver(delivery=Delivery(attempts=[], replay="run"))) == [(0, 0, Verdict.DELIVERED)]
+
+
+async def test_the_receivers_wish_to_wait_is_kept(world: World) -> None:
+    world.register("/busy")
+    [piece] = await world.deliver()
+    assert (piece.outcome.verdict, piece.outcome.retry_after) == (Verdict.RETRY, 90)
+
+
+async def test_what_our_own_side_lacks_is_tried_again_without_an_attempt(world: World) -> None:
+    for content, reason in (
+        (replace(BATCH, destination="dst_2"), "destination-unknown"),
+        (replace(BATCH, revision_number=9), "revision-unknown"),
+        (replace(BATCH, format="cloudevents/2"), "format-unknown"),
+    ):
+        [piece] = await world.deliver(content, Delivery(first_event=FIRST, last_event=FIRST))
+        assert ends([piece]) == [(FIRST, FIRST, Verdict.RETRY)]
+        assert (piece.outcome.reason, piece.outcome.attempt) == (reason, None)
+    [piece] = await world.deliver(None)
+    assert (piece.outcome.reason, piece.outcome.verdict) == ("unreadable", Verdict.DEAD)
+
+
+@pytest.mark.parametrize("path", ["/ok", "/410", "/413"])
+async def test_a_test_is_shown_and_nothing_follows(world: World, path: str) -> None:
+    world.register(path)
+    [piece] = await world.deliver(replace(BATCH, stream="", sequence=0))
+    assert ends([piece]) == [(0, 0, Verdict.SHOWN)]
+    assert len(world.receiver.requests) == 1
+
+
+async def test_an_answer_shows_no_credential_in_any_usual_form(world: World) -> None:
+    world.register("/echo")
+    [piece] = await world.deliver()
+    assert piece.outcome.attempt is not None
+    answer = piece.outcome.attempt.answer
+    assert "authorization" in answer
+    for form in ("sesame", base64.b64encode(b"Bearer sesame").decode()[2:-4], json.dumps(SECRET)[1:-1]):
+        assert form not in answer
