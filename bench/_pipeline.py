@@ -43,6 +43,7 @@ class Pipeline:
         self._key = new_key()
         self._folder = folder
         self._ca_file = receivers.ca_file
+        self._workers: list[Worker] = []
         self._batches = {name: _batches(name) for name in places}
         self._producer = clients.producer(
             self.connection, linger_ms=0, queue_buffering_max_kbytes=1024 * 1024, queue_buffering_max_messages=1_000_000
@@ -105,23 +106,38 @@ class Pipeline:
         }
         environ = inherited | {f"AUDITCAST_{name.upper()}": str(value) for name, value in (ours | settings).items()}
         worker = Worker(kind, kind, environ, self._folder / f"{self.connection.topic_prefix}-{kind}.log")
+        self._workers.append(worker)
         try:
-            yield Usage(worker.pid)
+            yield Usage(worker.pid, worker.log)
             worker.terminate()
-            assert asyncio.run(worker.ended(30)), f"the {kind} did not end"
-            assert worker.code == 0, f"the {kind} ended badly"
-        except BaseException:
-            print(worker.last_words(20))
-            raise
+            asyncio.run(worker.ended(30))
+            assert worker.code == 0, f"the {kind} did not end well: {worker.last_words()}"
         finally:
             worker.kill()
+            self._workers.remove(worker)
+
+    def wait(self, condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+        """Return once `condition` holds; raises `TimeoutError`, and `RuntimeError` if a worker has ended."""
+        deadline = time.monotonic() + patience_s
+        while not condition():
+            for worker in self._workers:
+                if worker.failed:
+                    raise RuntimeError(f"the {worker.kind} has ended: {worker.last_words()}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} took more than {patience_s:g} s")
+            time.sleep(0.02)
 
 
 class Usage:
-    """What a process has used."""
+    """What a process has used, and said in its log."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, log: Path) -> None:
         self.pid = pid
+        self._log = log
+
+    def said(self, words: str) -> int:
+        """How often it has said this."""
+        return self._log.read_text(errors="replace").count(words)
 
     @property
     def cpu_s(self) -> float:
@@ -133,15 +149,6 @@ class Usage:
         """Its largest resident memory until now."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1000
-
-
-def wait(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Return once `condition` holds; raises `TimeoutError`."""
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} took more than {patience_s:g} s")
-        time.sleep(0.02)
 
 
 def _batches(destination: str) -> Iterator[Batch]:

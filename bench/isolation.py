@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from _figures import Book, Delays, load
-from _pipeline import Pipeline, Usage, wait
+from _pipeline import Pipeline, Usage
 from _receivers import Conduct, Door, Receivers
 
 from auditcast.kafka.local import ApacheBroker, Broker
@@ -59,13 +59,13 @@ class Trial:
         """Print a line for each phase."""
         with self._pipeline.worker("deliverer", **SETTINGS) as usage:
             self._pipeline.steadily(self._rates, WARM_S)
-            wait(lambda: not self._owed(), "the first deliveries", 60)
+            self._pipeline.wait(lambda: not self._owed(), "the first deliveries", 60)
             phases = [
                 self._phase(usage, f"{DESTINATIONS} healthy", Conduct.HEALTHY, seconds),
                 self._phase(usage, f"{SICK}: {illness}", illness, 1.5 * seconds),
                 self._phase(usage, f"{SICK} are back", Conduct.HEALTHY, seconds),
             ]
-            wait(lambda: not self._owed(), "delivering everything")
+            self._pipeline.wait(lambda: not self._owed(), "delivering everything")
             peak = usage.peak_mb
         before = self._delays(phases[0])
         for phase in phases:
