@@ -4,9 +4,9 @@ A sealed value names its place (`dst_1/secret`), so that one copied to another d
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from auditcast.schemas.errors import Misconfigured, Refused, WrongSealingKey
+
+_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=")
+"""32 bytes in base64."""
 
 
 class Forged(Refused):
@@ -33,13 +36,14 @@ class Sealer:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise Misconfigured("AUDITCAST_SEALING_KEYS is empty: set it to a key made by 'auditcast keys new'")
-        try:
-            raw = [base64.urlsafe_b64decode(key) for key in keys]
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
-        except (ValueError, binascii.Error):
+        # Python's decoder passes over what is no base64: of two keys with a wrong separator it would see the first.
+        if not all(_KEY.fullmatch(key) for key in keys):
             raise Misconfigured(
-                "AUDITCAST_SEALING_KEYS holds something that is no key: make one with 'auditcast keys new'"
-            ) from None
+                "AUDITCAST_SEALING_KEYS holds something that is no key: make one with 'auditcast keys new', and put"
+                " commas between several"
+            )
+        raw = [base64.urlsafe_b64decode(key) for key in keys]
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
         self._mac_keys = [
             HKDF(algorithm=SHA256(), length=32, salt=None, info=b"auditcast-control-v1").derive(key) for key in raw
         ]

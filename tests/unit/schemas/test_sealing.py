@@ -53,7 +53,7 @@ def test_a_forged_mac_is_refused(mac: bytes) -> None:
         Sealer([OLD, NEW]).verify(mac, b"a")
 
 
-@pytest.mark.parametrize("keys", [[], [""], ["short"], ["ä" * 44], [OLD, "x" * 44], [OLD[:-4]]])
+@pytest.mark.parametrize("keys", [[], [""], ["short"], ["ä" * 44], [OLD, "x" * 44], [OLD[:-4]], [f"{OLD};{NEW}"]])
 def test_what_is_no_key_is_one_sentence_that_does_not_show_it(keys: list[str]) -> None:
     with pytest.raises(Misconfigured, match=r"^AUDITCAST_SEALING_KEYS ") as error:
         Sealer(keys)
