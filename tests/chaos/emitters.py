@@ -4,16 +4,19 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
 from auditcast.console.demo.chains import mark
+from auditcast.console.demo.simulator import Platform, Workspace
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
+from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas.catalogue import Catalogue
 from auditcast.schemas.events import MAX_EVENT_BYTES
 from auditcast.schemas.records import Control, Revision
 from auditcast.schemas.sealing import Sealer, new_key
@@ -21,6 +24,8 @@ from auditcast.schemas.wire import encode
 
 Composed = tuple[str, str, bytes]
 """An event's id, its workspace, and its bytes."""
+
+ANSWER_S = 60.0
 
 TURN_S = 0.02
 
@@ -34,6 +39,13 @@ async def at_rate(rate: float, emit: Callable[[], None]) -> None:
             emit()
         done = due
         await asyncio.sleep(TURN_S)
+
+
+def composed(seed: int, places: Sequence[Workspace]) -> Iterator[Composed]:
+    """Events as `AuditLog` writes them, for those who write them otherwise."""
+    memory = MemoryAuditLog()
+    for fields in Platform(seed, places, Catalogue.builtin()).events():
+        yield memory.emit(**fields), fields["workspace"], memory.values.pop()
 
 
 class Transactions(threading.Thread):
@@ -54,7 +66,7 @@ class Transactions(threading.Thread):
     def run(self) -> None:
         """Write until `end` is called."""
         try:
-            self._producer.init_transactions(60)
+            _surely(self._producer.init_transactions)
             while not self._ending.is_set():
                 self._one()
         except KafkaException as failed:
@@ -63,24 +75,45 @@ class Transactions(threading.Thread):
     def end(self) -> None:
         """Finish the transaction at hand and return."""
         self._ending.set()
-        self.join(60)
+        self.join(2 * ANSWER_S)
 
     def _one(self) -> None:
         size = self._rng.randint(5, 100)
-        ids = []
+        ids = set()
         self._producer.begin_transaction()
         for _ in range(size):
             id_, workspace, value = next(self._events)
             self._producer.produce(self._topic, key=workspace, value=value)
-            ids.append(mark(id_.encode()))
-        if self._rng.random() < 0.1:
-            self._producer.flush(60)  # otherwise an abort would only drop them here, and prove nothing
-            self._producer.abort_transaction(60)
-            self.aborted.update(ids)
-        else:
-            self._producer.commit_transaction(60)
-            self.committed += size
+            ids.add(mark(id_.encode()))
+        try:
+            if self._rng.random() < 0.1:
+                self._producer.flush(ANSWER_S)  # otherwise an abort would only drop them here, and prove nothing
+                self._abort(ids)
+            else:
+                _surely(self._producer.commit_transaction)
+                self.committed += size
+        except KafkaException as failed:
+            if not failed.args[0].txn_requires_abort():
+                raise
+            self._abort(ids)
         self._ending.wait(size / self._rate)
+
+    def _abort(self, ids: set[int]) -> None:
+        _surely(self._producer.abort_transaction)
+        self.aborted |= ids
+
+
+def _surely(operation: Callable[[float], object]) -> None:
+    """Do it, again while that may help: a broker may be down."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            operation(ANSWER_S)
+        except KafkaException as failed:
+            if not failed.args[0].retriable() or time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 class Strangers:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from auditcast.console.demo.stage import Stage
@@ -31,40 +31,46 @@ class Expiry:
         self._over = asyncio.Event()
         self._over.set()
 
-    async def over(self) -> None:
-        """Return once processors may run again."""
-        await self._over.wait()
+    async def over(self, kind: str) -> None:
+        """Return once workers of this kind may run again."""
+        if kind == PROCESSOR:
+            await self._over.wait()
 
     async def expire(self, pick: float, end_processors: Callable[[], Awaitable[None]]) -> str:
         """End the processors, let records pile up, drop some of those that nobody has read; says what was done."""
-        stage, events, batches = self._stage, self._stage.topics.events, self._stage.topics.batches
         self._strangers.moving = False
         await asyncio.sleep(SETTLE_S)
         self._over.clear()
         try:
             await end_processors()
             await asyncio.sleep(BACKLOG_S)
-            if not all([await stage.follower.caught_up(topic, 30) for topic in (events, batches)]):
-                return "no expiry: the reading of the topics lags behind"
-            busiest = sorted(range(stage.partitions), key=stage.account.expectation.expected_in, reverse=True)
-            partition = busiest[int(pick * AMONG_BUSIEST)]
-            committed, end = await asyncio.to_thread(self._span, partition)
-            special = stage.account.expectation.first_special(partition, committed)
-            unread = max(committed, stage.account.batches.newest(partition))
-            before = min((unread + end) // 2, end if special is None else special)
-            if before <= committed:
-                return f"no expiry: nothing of partition {partition} may be dropped, it has {committed} to {end}"
-            await asyncio.to_thread(self._drop, partition, before)
-            struck = stage.account.expectation.expire(partition, before, stage.account.batches.covered)
-            self.struck += struck
-            self.records += before - committed
-            return (
-                f"expire {before - committed} unread records of partition {partition}, which has {committed} to {end}:"
-                f" {struck} deliveries less"
-            )
+            return await self._expire(pick)
+        except KafkaException as failed:
+            return f"no expiry: {failed}"
         finally:
             self._strangers.moving = True
             self._over.set()
+
+    async def _expire(self, pick: float) -> str:
+        stage, events, batches = self._stage, self._stage.topics.events, self._stage.topics.batches
+        if not all([await stage.follower.caught_up(topic, 30) for topic in (events, batches)]):
+            return "no expiry: the reading of the topics lags behind"
+        busiest = sorted(range(stage.partitions), key=stage.account.expectation.expected_in, reverse=True)
+        partition = busiest[int(pick * AMONG_BUSIEST)]
+        committed, end = await asyncio.to_thread(self._span, partition)
+        special = stage.account.expectation.first_special(partition, committed)
+        unread = max(committed, stage.account.batches.newest(partition))
+        before = min((unread + end) // 2, end if special is None else special)
+        if before <= committed:
+            return f"no expiry: nothing of partition {partition} may be dropped, it has {committed} to {end}"
+        await asyncio.to_thread(self._drop, partition, before)
+        struck = stage.account.expectation.expire(partition, before, stage.account.batches.covered)
+        self.struck += struck
+        self.records += before - committed
+        return (
+            f"expire {before - committed} unread records of partition {partition}, which has {committed} to {end}:"
+            f" {struck} deliveries less"
+        )
 
     def told(self) -> bool:
         """Whether a processor has said in its log that these records, no more and no fewer, were lost."""

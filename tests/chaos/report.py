@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from auditcast.console.demo.account import Account, Row
 from auditcast.console.demo.chains import Fault
+from tests.chaos.places import Owed
 
 REFUSED = {"invalid-event", "too-large", "undecodable", "forged"}
 """Why records of the events topic may be dead letters here: strangers wrote them."""
@@ -16,7 +17,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
     seed: int
     seconds: float
-    actions: dict[str, int]
+    faults: dict[str, int]
+    changes: dict[str, int]
     emitted: int
     log: dict[str, int]
     deliveries: int
@@ -36,7 +38,12 @@ class Report(Struct, frozen=True, kw_only=True):
     out_of_order: int
     other_faults: dict[str, int]
     strays: list[str]
+    refused: dict[str, int]
     dead_letters: dict[str, int]
+    owed_at_the_end: int
+    owed_in: dict[str, int]
+    owed_nowhere: list[str]
+    copies_differing: list[str]
     undelivered: list[str]
     expired: int
     expired_deliveries: int
@@ -58,8 +65,10 @@ class Report(Struct, frozen=True, kw_only=True):
             "batches differing under one sequence": self.batches_differing + self.deliveries_differing,
             "other faults": sum(self.other_faults.values()),
             "streams out of nowhere": len(self.strays),
-            "batches given up": len(self.undelivered),
-            "dead letters for other reasons": sum(n for why, n in self.dead_letters.items() if why not in REFUSED),
+            "owed events that were nowhere": len(self.owed_nowhere),
+            "copies unlike their batch": len(self.copies_differing),
+            "dead letters left": len(self.undelivered),
+            "events refused for other reasons": sum(n for why, n in self.refused.items() if why not in REFUSED),
             "losses by expiry not told": int(not self.expiry_told),
             "not settled": int(not self.settled),
         }
@@ -75,26 +84,30 @@ def judge(
     *,
     seed: int,
     seconds: float,
-    actions: Mapping[str, int],
+    faults: Mapping[str, int],
+    changes: Mapping[str, int],
     emitted: int,
     aborted: set[int],
     expired: int,
     expired_deliveries: int,
     expiry_told: bool,
+    owed: Owed,
+    strange: list[str],
     settled: bool,
     findings: list[str],
 ) -> Report:
     """The report; compares all events, which takes some seconds with millions."""
     rows = account.rows()
     ledgers = account.ledgers.values()
-    faults = account.batches.faults.copy()
+    wrong = account.batches.faults.copy()
     for ledger in ledgers:
-        faults.update(ledger.faults)
+        wrong.update(ledger.faults)
     known = {Fault.CHAIN, Fault.DIFFERS, Fault.OUT_OF_ORDER}
     return Report(
         seed=seed,
         seconds=seconds,
-        actions=dict(actions),
+        faults=dict(faults),
+        changes=dict(changes),
         emitted=emitted,
         log=dict(account.expectation.seen),
         deliveries=account.expectation.deliveries,
@@ -106,15 +119,20 @@ def judge(
         altered=_sum(rows, "altered"),
         disordered=_sum(rows, "disordered"),
         aborted_delivered=_aborted(account, aborted),
-        chain_breaks=faults[Fault.CHAIN],
+        chain_breaks=wrong[Fault.CHAIN],
         batches_differing=account.batches.faults[Fault.DIFFERS],
         batches_repeated=account.batches.repeated,
-        deliveries_differing=faults[Fault.DIFFERS] - account.batches.faults[Fault.DIFFERS],
+        deliveries_differing=wrong[Fault.DIFFERS] - account.batches.faults[Fault.DIFFERS],
         deliveries_repeated=sum(ledger.duplicates for ledger in ledgers),
-        out_of_order=faults[Fault.OUT_OF_ORDER],
-        other_faults={fault.value: count for fault, count in faults.items() if fault not in known},
+        out_of_order=wrong[Fault.OUT_OF_ORDER],
+        other_faults={fault.value: count for fault, count in wrong.items() if fault not in known},
         strays=account.strays(),
+        refused=dict(account.refused),
         dead_letters=dict(account.letters),
+        owed_at_the_end=owed.events,
+        owed_in=owed.waiting,
+        owed_nowhere=owed.nowhere,
+        copies_differing=strange,
         undelivered=account.undelivered,
         expired=expired,
         expired_deliveries=expired_deliveries,
@@ -126,18 +144,24 @@ def judge(
 
 def text(report: Report) -> str:
     """The report as people read it."""
-    lines = [f"chaos, seed {report.seed}, {report.seconds:.0f} s", f"  actions        {_counts(report.actions)}"]
-    lines += [
+    lines = [
+        f"chaos, seed {report.seed}, {report.seconds:.0f} s",
+        f"  faults         {sum(report.faults.values())}: {_counts(report.faults)}",
+        f"  changes        {sum(report.changes.values())}: {_counts(report.changes)}",
         f"  emitted        {report.emitted:,} events; in the log: {_counts(report.log)}",
         f"  to deliver     {report.deliveries:,}   in {report.batches:,} batches   delivered {report.delivered:,}",
         f"  repeated       {report.batches_repeated:,} batches in the topic, {report.deliveries_repeated:,} deliveries,"
         " all of these identical",
         f"  out of order   {report.out_of_order:,} deliveries",
         f"  expired        {report.expired:,} records unread, {report.expired_deliveries:,} deliveries less",
+        f"  refused        {_counts(report.refused)}",
         f"  dead letters   {_counts(report.dead_letters)}",
+        f"  owed           {report.owed_at_the_end:,} deliveries when the chaos ended: {_counts(report.owed_in)}",
     ]
     lines += [f"  {'WRONG ' if count else 'zero'}  {name}: {count:,}" for name, count in report.wrong.items()]
-    lines += [f"  given up       {line}" for line in report.undelivered[:10]]
+    lines += [f"  nowhere        {line}" for line in report.owed_nowhere[:10]]
+    lines += [f"  strange        {line}" for line in report.copies_differing[:10]]
+    lines += [f"  dead           {line}" for line in report.undelivered[:10]]
     lines += [f"  finding        {line}" for line in report.findings]
     return "\n".join([*lines, "good" if report.good else "NOT GOOD"])
 

@@ -76,7 +76,7 @@ class Pipeline:
 
     async def letters(self, count: int) -> None:
         """Return once there are `count` dead letters."""
-        await self._until(lambda: self.account.letters.total() >= count, "dead letters are missing")
+        await self._until(lambda: self.account.refused.total() >= count, "dead letters are missing")
 
     def batches(self, ledger: Ledger) -> list[Batch]:
         """The batches of one destination, each once, in order within a stream."""

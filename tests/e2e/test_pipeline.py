@@ -100,7 +100,7 @@ async def test_buries_what_cannot_be_taken_and_goes_on(pipeline: Pipeline) -> No
     workspace = fresh()
     ledger = await pipeline.add(workspace=workspace)
     home = partition_of(workspace, PARTITIONS)
-    before = pipeline.account.letters.total()
+    before = pipeline.account.refused.total()
     forged = encode(
         Revision(
             destination=ledger.destination,

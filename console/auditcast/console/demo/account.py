@@ -13,7 +13,9 @@ from auditcast.console.demo.batches import Batches
 from auditcast.console.demo.chains import Chain
 from auditcast.console.demo.expectation import Difference, Expectation, difference
 from auditcast.console.demo.ledger import Ledger
-from auditcast.schemas.records import DeadLetter
+from auditcast.schemas.errors import Undecodable
+from auditcast.schemas.records import Batch, DeadLetter
+from auditcast.schemas.wire import decode_as
 
 
 class Row(Struct, frozen=True):
@@ -32,15 +34,29 @@ class Row(Struct, frozen=True):
         return not self.in_batches and not self.at_receiver
 
 
+class Letter(Struct, frozen=True):
+    """A dead letter about a delivery, as far as it matters here."""
+
+    destination: str
+    reason: str
+    detail: str
+    events: int
+
+
 class Account:
-    """Three independent sources side by side: the log, the batches, the receivers' ledgers by destination id."""
+    """Three independent sources side by side: the log, the batches, the receivers' ledgers by destination id.
+
+    Dead letters are counted by their reasons: `refused` those of events, `letters` those of deliveries. `owed` has the
+    latter by their keys, as long as they are not resolved.
+    """
 
     def __init__(self, expectation: Expectation, batches: Batches) -> None:
         self.expectation = expectation
         self.batches = batches
         self.ledgers: dict[str, Ledger] = {}
+        self.refused: Counter[str] = Counter()
         self.letters: Counter[str] = Counter()
-        self.undelivered: list[str] = []
+        self.owed: dict[bytes, Letter] = {}
 
     @property
     def batched(self) -> int:
@@ -57,11 +73,25 @@ class Account:
         """Whether, by the numbers, all that was expected has been delivered."""
         return self.expectation.deliveries == self.batched == self.delivered
 
-    def take_letter(self, letter: DeadLetter) -> None:
-        """A dead letter was written."""
-        self.letters[letter.reason] += 1
-        if letter.topic.endswith(".batches"):
-            self.undelivered.append(f"{letter.destination}: {letter.reason}, {letter.detail}")
+    @property
+    def owed_events(self) -> int:
+        """Events in the deliveries that were given up, and not resolved since."""
+        return sum(letter.events for letter in self.owed.values())
+
+    @property
+    def undelivered(self) -> list[str]:
+        """A sentence for each delivery that was given up, and not resolved since."""
+        return [f"{letter.destination}: {letter.reason}, {letter.detail}" for letter in self.owed.values()]
+
+    def take_letter(self, key: bytes, letter: DeadLetter | None) -> None:
+        """A dead letter was written, or resolved."""
+        if letter is None:
+            self.owed.pop(key, None)
+        elif letter.topic.endswith(".batches"):
+            self.letters[letter.reason] += 1
+            self.owed[key] = Letter(letter.destination or "", letter.reason, letter.detail, _owed(letter))
+        else:
+            self.refused[letter.reason] += 1
 
     def rows(self) -> list[Row]:
         """All destinations, compared event by event; this takes a while with millions."""
@@ -95,6 +125,16 @@ class Account:
             sum(one.altered for one in found),
             any(one.disordered for one in found),
         )
+
+
+def _owed(letter: DeadLetter) -> int:
+    if letter.first_event:
+        return letter.last_event - letter.first_event + 1
+    try:
+        batch = decode_as(Batch, letter.value or b"")
+    except Undecodable:
+        return 0
+    return 0 if batch.is_test else batch.last_event - batch.first_event + 1
 
 
 def _events(chains: Mapping[str, Chain], stream: str) -> "tuple[array[int], array[int]]":

@@ -62,6 +62,14 @@ class Customers:
         """Collect for it again."""
         return self._on(destination, revisions.enabled)
 
+    def pause(self, destination: str) -> Revision:
+        """Collect for it, and send nothing."""
+        return self._on(destination, revisions.paused)
+
+    def resume(self, destination: str) -> Revision:
+        """Send it what has waited, and go on."""
+        return self._on(destination, revisions.resumed)
+
     def delete(self, destination: str) -> Revision:
         """End it for ever."""
         return self._on(destination, revisions.deleted)

@@ -88,8 +88,9 @@ class Stage:
             self.account.batches.take(record.value)
 
     def _letter(self, record: Record) -> None:
-        if record.value:
-            self.account.take_letter(decode_as(DeadLetter, record.value))
+        if record.key:
+            letter = decode_as(DeadLetter, record.value) if record.value else None
+            self.account.take_letter(record.key, letter)
 
     def _environment(self, ca_file: Path, *, broker_time: bool) -> dict[str, str]:
         """What the workers see: this process's own environment without its settings, and theirs."""
