@@ -6,17 +6,17 @@ log gives the same batches, byte for byte, and so does going on from any batch o
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from auditcast.console.in_force import partition_in
+from auditcast.processors import moves
 from auditcast.processors.effects import Bury, Effect, PutBatch
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.state import State
 from auditcast.schemas.chain import GENESIS, stream_name
-from auditcast.schemas.records import Backfill, Batch, Control, Link, Revision, RevisionInForce
+from auditcast.schemas.records import Backfill, Batch, Control, Link, Moved, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.wire import HEADER_BYTES, decode_as, encode
 
@@ -59,11 +59,34 @@ def is_control(value: bytes | None) -> bool:
     return value is not None and value[:HEADER_BYTES] == _CONTROL
 
 
-class Refill:
-    """One backfill under way; `refused` counts by reason what can be in no batch."""
+class Moves:
+    """The newest event that a partition took over from each other one; what is moved once more is known by it."""
 
-    def __init__(self, plan: Backfill, topic: str, partitions: int, sealer: Sealer) -> None:
-        """`plan` may have got as far as some batch; what that covers comes from `take` no more."""
+    def __init__(self, partition: int, sealer: Sealer) -> None:
+        self.newest: dict[int, Moved] = {}
+        self._partition = partition
+        self._sealer = sealer
+
+    def take(self, record: Row) -> None:
+        """The next record of the partition."""
+        origin = moves.origin(record.headers, self._sealer, self._partition, record.value or b"")
+        if origin is None:
+            return
+        held = self.newest.get(origin.partition)
+        if held is None or origin.offset > held.source_offset:
+            moved = Moved(source=origin.partition, source_offset=origin.offset, offset=record.offset)
+            self.newest[origin.partition] = moved
+
+
+class Refill:
+    """One backfill under way; `refused` counts by reason what can be in no batch.
+
+    It steps from `begin` on; `moved` has what was moved here before.
+    """
+
+    def __init__(self, plan: Backfill, place: Place, moved: Mapping[int, Moved], sealer: Sealer) -> None:
+        """`plan` may have got as far as some batch."""
+        self.begin = plan.last_offset + 1
         revision = decode_as(Revision, plan.revision)
         self.refused: Counter[str] = Counter()
         self._destination = revision.destination
@@ -76,8 +99,12 @@ class Refill:
             last_offset=plan.last_offset,
             digest=plan.digest,
         )
-        durable = State(links={plan.stream: link}, revisions={revision.destination: [rule]})
-        self._core = Partition(Place(topic, partition_in(plan.stream), partitions), plan.first, durable, sealer)
+        durable = State(
+            links={plan.stream: link},
+            revisions={revision.destination: [rule]},
+            moved={source: [newest] for source, newest in moved.items()},
+        )
+        self._core = Partition(place, self.begin, durable, sealer)
 
     def take(self, record: Row) -> list[Batch]:
         """Step to the next record of the period; the batches that it closes."""

@@ -12,12 +12,15 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import View
+from auditcast.processors import state
 from auditcast.schemas import wire
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Backfill, Link, Revision, RevisionInForce
 
 BACKFILL = "backfill/"
 """What the key of a `Backfill` in `audit.links` begins with; the stream follows."""
+
+_MOVED = state.moved_key(0, 0).split("/")[0].encode() + b"/"
 
 
 class NotInForce(AuditcastError):
@@ -63,6 +66,8 @@ class Standing:
     def __init__(self, connection: Connection, destination: str) -> None:
         self.links: dict[str, Link] = {}
         self.backfills: dict[str, Backfill] = {}
+        self.moves = False
+        """Whether any event ever lay in a wrong partition."""
         self._entries: dict[int, dict[int, RevisionInForce]] = {}
         self._revisions = f"{destination}@".encode()
         self._streams = (f"{destination}-".encode(), f"{BACKFILL}{destination}-".encode())
@@ -113,6 +118,7 @@ class Standing:
         return reach
 
     def _take(self, key: bytes, value: bytes | None) -> None:
+        self.moves = self.moves or key.startswith(_MOVED)
         if value is None or not key.startswith((self._revisions, *self._streams)):
             return
         record = wire.decode(value)

@@ -24,15 +24,11 @@ class Unproven(AuditcastError):
 
 
 class Period(Struct, frozen=True):
-    """Offsets from `first` to before `end` of which nothing was collected; `revision` is what ended it.
-
-    Where only the time is known at which it began, it is what is stamped later than `after` ms.
-    """
+    """Offsets from `first` to before `end` of which nothing was collected; `revision` is what ended it."""
 
     first: int
     end: int
     revision: Revision
-    after: int = -1
 
 
 class History(Struct, frozen=True):
@@ -48,35 +44,42 @@ def begins_stream(entry: RevisionInForce, partition: int) -> bool:
     return entry.stream == stream_name(entry.revision.destination, partition, epoch)
 
 
-def history(entries: Sequence[RevisionInForce], partition: int) -> History:
-    """What follows from `entries`, which are by offset, without holes, and not empty."""
+def history(entries: Sequence[RevisionInForce], partition: int, gap_at: int | None = None) -> History:
+    """What follows from `entries`, which are by offset, without holes, and not empty.
+
+    `gap_at` is where the gap began that the first of them tells of, if that lies before it and the log still has it.
+    """
     first = entries[0]
     periods: list[Period] = []
     unknown_before = None
-    open_from: Period | None = None
-    if begins_stream(first, partition):
-        open_from = Period(0, 0, first.revision)
-    else:
+    missing_from: int | None = 0
+    if not begins_stream(first, partition):
         unknown_before = first.timestamp if first.gap_from is None else first.gap_from
-        if first.gap_from is not None and first.gap_offset is not None:
-            periods.append(Period(0, first.gap_offset, first.revision, first.gap_from))
-        elif first.gap_from is not None:
-            open_from = Period(0, 0, first.revision, first.gap_from)
+        if gap_at is None:
+            gap_at = first.offset if first.gap_from == first.timestamp and not first.revision.collecting else 0
+        missing_from = None if first.gap_from is None else gap_at
+        if missing_from is not None and first.gap_offset is not None:
+            periods.append(Period(missing_from, first.gap_offset, first.revision))
+            missing_from = None
     for entry in entries:
         collecting = entry.revision.collecting
-        if collecting and open_from is not None:
-            periods.append(Period(open_from.first, entry.offset, entry.revision, open_from.after))
-            open_from = None
-        elif not collecting and open_from is None:
-            open_from = Period(entry.offset, 0, entry.revision)
+        if collecting and missing_from is not None:
+            periods.append(Period(missing_from, entry.offset, entry.revision))
+            missing_from = None
+        elif not collecting and missing_from is None:
+            missing_from = entry.offset
     return History(periods, unknown_before)
 
 
-class Log:
-    """Steps through the control records of a log from its start, to find what the processors have forgotten."""
+class Controls:
+    """Takes the control records of a log from its start on, to find what the processors have forgotten.
+
+    `gap_at` is where the gap began that the oldest known entry tells of, if that was found.
+    """
 
     def __init__(self, partition: int, known: Sequence[RevisionInForce], sealer: Sealer) -> None:
         """`known` are the newest entries, not empty; they count from the first of them on."""
+        self.gap_at: int | None = None
         self._partition = partition
         self._known = known
         self._destination = known[0].revision.destination
@@ -91,19 +94,22 @@ class Log:
 
     def take(self, record: LogRecord) -> None:
         """The next record before the oldest one known; raises `Unproven`."""
+        known = self._known[0].revision
         try:
             control = decode_as(Control, record.value or b"")
             revision = decode_as(Revision, control.content)
         except Refused:
             return
-        if revision.destination != self._destination or control.partition != self._partition:
+        ours = known.destination, known.epoch
+        if (revision.destination, revision.epoch) != ours or control.partition != self._partition:
             return
-        if not self._found and not self._is_first(revision, record):
-            return
-        if self._found:
+        if self._found or self._is_first(revision, record):
             self._check(control, record.offset)
-        if self._roster.is_above(revision):
-            self._found.append(self._roster.obey(revision, record.offset, record.timestamp)[0])
+            if self._roster.is_above(revision):
+                self._found.append(self._roster.obey(revision, record.offset, record.timestamp)[0])
+        elif record.timestamp == self._known[0].gap_from and not revision.collecting:
+            self._check(control, record.offset)
+            self.gap_at = record.offset
 
     def _is_first(self, revision: Revision, record: LogRecord) -> bool:
         epoch = stream_epoch(revision.epoch, record.offset, record.timestamp)

@@ -1,20 +1,20 @@
 """Backfills against a broker: what is to be batched, and the batching of it. What they decide is in pure modules."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Message
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditcast.console.backfill import Refill, Row, finished, is_control, planned, reached
+from auditcast.console.backfill import Moves, Refill, Row, finished, is_control, planned, reached
 from auditcast.console.in_force import Standing, partition_in
 from auditcast.console.outlet import Outlet
-from auditcast.console.periods import Log, Period, begins_stream, history, without
+from auditcast.console.periods import Controls, History, Period, begins_stream, history, without
 from auditcast.console.scanning import Scan
 from auditcast.processors import controls
-from auditcast.schemas.records import Backfill, Batch, RevisionInForce
+from auditcast.processors.partition import Place
+from auditcast.schemas.records import Backfill, Batch, Moved
 from auditcast.schemas.sealing import Sealer
 
 CHECKPOINT = 50
@@ -41,7 +41,7 @@ class Plan(Struct):
     @property
     def size(self) -> int:
         """Offsets to be read."""
-        return sum(each.end - each.first for each in self.backfills)
+        return sum(each.end - each.last_offset - 1 for each in self.backfills)
 
 
 class Done(Struct, kw_only=True):
@@ -69,7 +69,7 @@ class Refilling:
         for partition in partitions:
             earlier = [each for each in self._standing.backfills.values() if partition_in(each.stream) == partition]
             plan.backfills += [each for each in earlier if not each.finished]
-            told = history(self._entries(partition, asked.since), partition)
+            told = self._history(partition, asked.since)
             if told.unknown_before is not None and asked.since < told.unknown_before:
                 plan.unknown_before = max(told.unknown_before, plan.unknown_before or 0)
             spans = [(each.first, each.end) for each in earlier]
@@ -82,7 +82,9 @@ class Refilling:
 
     def run(self, backfill: Backfill, outlet: Outlet | None, shown: Shown) -> Done:
         """Append the batches of one backfill, or only count them if there is no `outlet`."""
-        refill = Refill(backfill, self._scan.topic, len(self._scan.bounds), self._sealer)
+        partition = partition_in(backfill.stream)
+        place = Place(self._scan.topic, partition, len(self._scan.bounds))
+        refill = Refill(backfill, place, self._moved(partition, backfill.last_offset + 1), self._sealer)
         come, batches = backfill, 0
         for batch in self._batches(refill, backfill, shown):
             if outlet is not None:
@@ -98,46 +100,55 @@ class Refilling:
             outlet.flush()
             outlet.note(finished(come))
             outlet.flush()
-        begins = max(backfill.first, backfill.last_offset + 1)
-        log_start = self._scan.bounds[partition_in(backfill.stream)][0]
+        log_start = self._scan.bounds[partition][0]
         return Done(
             backfill=come,
             resumed=backfill.sequence > 0,
             events=come.last_event - backfill.last_event,
             batches=batches,
-            expired=max(0, min(log_start, backfill.end) - begins),
+            expired=max(0, min(log_start, backfill.end) - refill.begin),
             refused=refill.refused,
         )
 
     def _batches(self, refill: Refill, backfill: Backfill, shown: Shown) -> Iterator[Batch]:
-        # From its first offset on also if it had got further: what was moved here twice is known by the first of it.
-        last = backfill.first
-        for message in self._scan.messages({partition_in(backfill.stream): last}):
-            row = row_of(message)
-            if row.offset >= backfill.end:
-                break
+        last = refill.begin
+        for row in self._rows(partition_in(backfill.stream), last, backfill.end):
             shown(row.offset - last)
             last = row.offset
             yield from refill.take(row)
         shown(backfill.end - last)
         yield from refill.finish()
 
-    def _entries(self, partition: int, since: int) -> list[RevisionInForce]:
-        """The destination's revisions in a partition: those that are kept, and older ones if the log proves them."""
+    def _moved(self, partition: int, end: int) -> Mapping[int, Moved]:
+        """What was moved to a partition before `end`; all of its log is read for that, if anything ever was."""
+        moves = Moves(partition, self._sealer)
+        if self._standing.moves:
+            for row in self._rows(partition, 0, end):
+                moves.take(row)
+        return moves.newest
+
+    def _rows(self, partition: int, first: int, end: int) -> Iterator[Row]:
+        """What the log has from `first` to before `end`."""
+        for message in self._scan.messages({partition: first}):
+            if (message.offset() or 0) >= end:
+                return
+            headers: Any = message.headers() or ()
+            yield Row(message.offset() or 0, message.timestamp()[1], message.key(), message.value(), headers)
+
+    def _history(self, partition: int, since: int) -> History:
+        """What can be told of a partition from `since` on: by what is kept, or by what the log proves."""
         kept = self._standing.entries(partition)
         if begins_stream(kept[0], partition) or kept[0].timestamp <= since:
-            return kept
-        log = Log(partition, kept, self._sealer)
-        for message in self._scan.messages({partition: 0}):
-            if (message.offset() or 0) >= kept[0].offset:
-                break
-            if is_control(message.value()):
-                log.take(row_of(message))
-        return log.entries
+            return history(kept, partition)
+        found = Controls(partition, kept, self._sealer)
+        for row in self._rows(partition, 0, kept[0].offset):
+            if is_control(row.value):
+                found.take(row)
+        return history(found.entries, partition, found.gap_at)
 
     def _clipped(self, period: Period, partition: int, asked: Asked) -> Period | None:
         """The part of a period that was asked for and is still in the log."""
-        first = self._scan.first_since(partition, max(asked.since, period.after + 1))
+        first = self._scan.first_since(partition, asked.since)
         end = None if asked.until is None else self._scan.first_since(partition, asked.until)
         if first is None:
             return None
@@ -145,9 +156,3 @@ class Refilling:
             period, first=max(first, period.first), end=period.end if end is None else min(end, period.end)
         )
         return clipped if clipped.first < clipped.end else None
-
-
-def row_of(message: Message) -> Row:
-    """A record as the processor's core takes it."""
-    headers: Any = message.headers() or ()
-    return Row(message.offset() or 0, message.timestamp()[1], message.key(), message.value(), headers)
