@@ -66,6 +66,22 @@ def chain(*sizes: int) -> list[Delivery]:
     return deliveries
 
 
+def parts(delivery: Delivery, *ends: int) -> list[Delivery]:
+    """A delivery in parts, each up to one of `ends`, with the headers of a deliverer."""
+    headers, body = delivery
+    kind = FORMATS["cloudevents/1"]
+    first = begin = int(headers["x-audit-events"].split("-")[0])
+    made = []
+    for end in ends:
+        part = {
+            "webhook-id": f"{headers['webhook-id']}-{begin}-{end}",
+            "x-audit-part": f"{begin}-{end}; parent={hashlib.sha256(body).hexdigest()}",
+        }
+        made.append(signed(headers | part, kind.rejoin(kind.events(body)[begin - first : end + 1 - first])))
+        begin = end + 1
+    return made
+
+
 def received(*deliveries: Delivery) -> Ledger:
     ledger = Ledger(DESTINATION, SECRET)
     for headers, body in deliveries:
@@ -182,3 +198,47 @@ def test_counts_a_test_apart_from_the_chain() -> None:
     headers = {"webhook-id": "test-1", "x-webhook-id": DESTINATION, "content-type": "application/json"}
     ledger = received(signed(headers, body))
     assert (ledger.tests, ledger.batches) == (1, 0)
+
+
+def test_joins_parts_in_any_order_into_the_batch_of_the_chain() -> None:
+    first, second, third = chain(2, 4, 1)
+    one, two, three = parts(second, 4, 5, 6)
+    ledger = received(first, one, three, third)
+    assert (ledger.batches, ledger.events, ledger.missing) == (2, 3, 1)
+    for headers, body in (two, two, one):
+        assert ledger.receive(headers, body, NOW).status == 200
+    assert (ledger.batches, ledger.events, ledger.missing, ledger.duplicates) == (3, 7, 0, 2)
+    assert ledger.chains[STREAM].sequence == 3
+    assert not ledger.wrong
+
+
+def test_takes_a_batch_that_came_whole_in_parts_and_the_other_way_round() -> None:
+    first, second = chain(4, 4)
+    finer, coarser = parts(second, 5, 6, 8), parts(second, 6, 8)
+    ledger = received(first, second, *finer, *coarser)
+    assert (ledger.batches, ledger.duplicates) == (2, 5)
+    ledger = received(first, *coarser[:1], *finer, second, *coarser)
+    assert (ledger.batches, ledger.events, ledger.duplicates) == (2, 8, 3)
+    ledger = received(second, *finer, first)  # ahead of a hole
+    assert (ledger.batches, ledger.duplicates, ledger.missing) == (2, 3, 0)
+    assert not ledger.wrong
+
+
+def test_finds_parts_that_do_not_make_the_batch() -> None:
+    (whole,) = chain(4)
+    (one, two), (headers, body) = parts(whole, 2, 4), parts(whole, 2, 4)[1]
+    changed = body.replace(b"aud_3", b"aud_9")
+    assert received(one, signed(headers, changed)).faults == {Fault.ALTERED: 1}
+    assert received(whole, signed(headers, changed)).faults == {Fault.DIFFERS: 1}
+    assert received(one, two, *chain(3)).faults == {Fault.DIFFERS: 1}
+    assert received(one, signed(headers, body[:-1] + b"," + body[1:])).faults == {Fault.NUMBERING: 1}
+    for name, value in {
+        "x-audit-part": "3-4",
+        "x-audit-sequence": "2",
+        "x-audit-events": "1-3",
+        "webhook-id": whole[0]["webhook-id"],
+    }.items():
+        assert received(one, signed(headers | {name: value}, body)).faults == {Fault.MALFORMED: 1}
+    # The chain's headers are those of the batch, whichever part they come with.
+    other = signed(headers | {"x-audit-gap": "1-2"}, body)
+    assert received(one, other).batches == 0

@@ -99,6 +99,14 @@ class Chain:
             self._contents.extend(following.contents)
         return faults
 
+    def same(self, first: int, contents: "array[int]") -> bool:
+        """Whether the events numbered from `first` on are known, with these bytes."""
+        last = first + len(contents) - 1
+        for entry in self._ahead.values():
+            if entry.first <= first and last <= entry.last:
+                return entry.contents[first - entry.first : last + 1 - entry.first] == contents
+        return self._contents[first - 1 : last] == contents
+
     @property
     def missing(self) -> int:
         """Batches not here although a later one is."""
@@ -124,10 +132,7 @@ def read(headers: Mapping[str, str], body: bytes) -> tuple[str, Entry]:
         sequence, opened = int(headers["x-audit-sequence"]), int(headers["x-audit-opened"])
         first, last = (int(number) for number in headers["x-audit-events"].split("-"))
         previous, digest = headers["x-audit-previous-digest"], headers["x-audit-digest"]
-        events = _events(body)
-        numbered = [_numbered(event) for event in events]
-        numbers = [int(event.sequence) for event in numbered]
-    except (KeyError, ValueError, msgspec.MsgspecError):
+    except (KeyError, ValueError):
         raise Rejected(400, Fault.MALFORMED) from None
     if not stream or sequence < 1 or _GAP.fullmatch(gap) is None:
         raise Rejected(400, Fault.MALFORMED)
@@ -137,11 +142,23 @@ def read(headers: Mapping[str, str], body: bytes) -> tuple[str, Entry]:
     )
     if hashlib.sha256(text.encode()).hexdigest() != digest:
         raise Rejected(422, Fault.ALTERED)
+    ids, contents = events_in(body, first, last)
+    return stream, Entry(sequence, first, last, previous, digest, ids, contents)
+
+
+def events_in(body: bytes, first: int, last: int) -> "tuple[array[int], array[int]]":
+    """The marks of the events in `body`, of their ids and of their bytes; raises `Rejected` unless they are these."""
+    try:
+        events = _events(body)
+        numbered = [_numbered(event) for event in events]
+        numbers = [int(event.sequence) for event in numbered]
+    except (ValueError, msgspec.MsgspecError):
+        raise Rejected(400, Fault.MALFORMED) from None
     if not events or numbers != list(range(first, last + 1)):
         raise Rejected(422, Fault.NUMBERING)
     ids = array("Q", (mark(event.id.encode()) for event in numbered))
     contents = array("Q", (mark(_unnumbered(bytes(event), n)) for event, n in zip(events, numbers, strict=True)))
-    return stream, Entry(sequence, first, last, previous, digest, ids, contents)
+    return ids, contents
 
 
 def _unnumbered(event: bytes, number: int) -> bytes:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from auditcast.console.demo.chains import Chain, Fault, Rejected, read
+from auditcast.console.demo.chains import Chain, Entry, Fault, Rejected, read
+from auditcast.console.demo.joining import Parts, part_in
 
 TOLERANCE_S = 300
 """How far a `webhook-timestamp` may be off, as receivers commonly have it."""
@@ -28,6 +29,7 @@ IDENTITY = (
     "x-audit-gap",
     "x-audit-previous-digest",
     "x-audit-digest",
+    "x-audit-part",
 )
 """The headers that a repetition must carry unchanged, in lower case; signature and timestamp are fresh each time."""
 
@@ -54,6 +56,7 @@ class Ledger:
         self.faults: Counter[Fault] = Counter()
         self._key = base64.b64decode(secret.removeprefix("whsec_"))
         self._seen: dict[str, bytes] = {}
+        self._parts = Parts()
 
     @property
     def missing(self) -> int:
@@ -104,12 +107,40 @@ class Ledger:
             self._seen[identity] = print_
             self.tests += 1
             return Verdict(200)
-        stream, entry = read(headers, body)
+        if "x-audit-part" in headers:
+            verdict = self._take_part(headers, body)
+        else:
+            stream, entry = read(headers, body)
+            verdict = self._add(stream, entry)
+        self._seen[identity] = print_
+        return verdict
+
+    def _take_part(self, headers: Mapping[str, str], body: bytes) -> Verdict:
+        """A part counts once all of its batch is there."""
+        part = part_in(headers, body)
+        chain = self.chains.get(part.stream)
+        if chain is not None and chain.holds(part.sequence):
+            # The batch came whole before, or split in another way.
+            if not chain.same(part.first, part.contents):
+                raise Rejected(409, Fault.DIFFERS)
+            self.duplicates += 1
+            return Verdict(200, repeated=True)
+        whole = self._parts.add(part, body)
+        if whole is None:
+            return Verdict(200)
+        stream, entry = read(headers, whole)
+        verdict = self._add(stream, entry)
+        self._parts.joined(part, entry.digest)
+        return verdict
+
+    def _add(self, stream: str, entry: Entry) -> Verdict:
         chain = self.chains.setdefault(stream, Chain())
         if chain.holds(entry.sequence):
-            raise Rejected(409, Fault.DIFFERS)
+            if self._parts.digest(stream, entry.sequence) != entry.digest:
+                raise Rejected(409, Fault.DIFFERS)
+            self.duplicates += 1
+            return Verdict(200, repeated=True)
         faults = chain.add(entry)
-        self._seen[identity] = print_
         self.faults.update(faults)
         self.events += len(entry.ids)
         self.batches += 1
