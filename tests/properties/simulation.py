@@ -17,7 +17,7 @@ from auditcast.processors.owned import take_over
 from auditcast.processors.partition import Place
 from auditcast.processors.writer import Writer
 from auditcast.schemas import events
-from auditcast.schemas.records import AuditEvent, Batch, Revision
+from auditcast.schemas.records import AuditEvent, Batch, Revision, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import decode_as, encode
 
@@ -127,7 +127,7 @@ class Worker:
 
     def commit(self) -> None:
         """Commit, and drop the state that the commit makes superfluous."""
-        offset, commits = self.owned.committable(), self.broker.commits
+        offset, commits = self.owned.committable(self.writer), self.broker.commits
         if offset != self.start:
             commits[self.partition] = max(commits[self.partition] or 0, offset)
         for key in self.owned.core.droppable(commits[self.partition] or 0):
@@ -136,7 +136,7 @@ class Worker:
     def finish(self, rng: random.Random) -> None:
         """Run to the end of the log and make everything durable."""
         while self.chunk(100) or self.producer.progress(rng):
-            pass
+            self.owned.save(self.writer)
         self.commit()
 
 
@@ -295,11 +295,20 @@ def _event(identity: str, workspace: str, rng: random.Random) -> bytes:
     return value
 
 
-def undisturbed(broker: Broker) -> list[Batch]:
-    """The batches that one worker makes of the same logs when nothing goes wrong."""
+def undisturbed(broker: Broker) -> tuple[list[Batch], dict[tuple[int, str], Skipped]]:
+    """The batches, and the counts, that one worker makes of the same logs when nothing goes wrong."""
     calm = Broker(logs=[list(log) for log in broker.logs])
     lengths = [len(log) for log in calm.logs]
     for partition in range(PARTITIONS):
         Worker(calm, partition).finish(random.Random(0))
     # Events that this run moved lie behind the end that the disturbed run saw, and were moved there already.
-    return [batch for batch in calm.batches if batch.last_offset < lengths[batch.partition]]
+    return [batch for batch in calm.batches if batch.last_offset < lengths[batch.partition]], counts(calm)
+
+
+def counts(broker: Broker) -> dict[tuple[int, str], Skipped]:
+    """Per partition and destination, the events that were not collected, as the newest record has them."""
+    return {
+        (partition, name): entries[-1]
+        for partition in range(PARTITIONS)
+        for name, entries in state.load(broker.links[partition]).skipped.items()
+    }

@@ -4,7 +4,7 @@ The mutations break one rule of the processor each; the same check must find eve
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, state
+from auditcast.processors.effects import PutState
 from auditcast.processors.holds import Holds
 from auditcast.processors.roster import Roster
+from auditcast.processors.skips import Skips
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import NEVER, Windows
 from auditcast.processors.writer import Writer
@@ -24,7 +26,7 @@ from auditcast.schemas.chain import GENESIS, digest_of
 from auditcast.schemas.errors import Refused
 from auditcast.schemas.records import AuditEvent, Batch, Control, DeadLetter, Link, Revision
 from auditcast.schemas.wire import decode, decode_as
-from tests.properties.simulation import PARTITIONS, SEALER, WORKSPACES, Broker, History, Worker, undisturbed
+from tests.properties.simulation import PARTITIONS, SEALER, WORKSPACES, Broker, History, Worker, counts, undisturbed
 
 
 def violation(rng: random.Random, steps: int = 120) -> str | None:
@@ -37,6 +39,7 @@ def violation(rng: random.Random, steps: int = 120) -> str | None:
         or _broken_chain(broker)
         or _not_as_undisturbed(broker)
         or _not_collected(history)
+        or _not_counted(broker)
         or _under_another_revision(broker)
     )
 
@@ -67,9 +70,12 @@ def _broken_chain(broker: Broker) -> str | None:
 
 def _not_as_undisturbed(broker: Broker) -> str | None:
     made = {batch.id: batch for batch in broker.batches}
-    for batch in undisturbed(broker):
+    calm, counted = undisturbed(broker)
+    for batch in calm:
         if made.pop(batch.id, None) != batch:
             return f"{batch.id} is not as in an undisturbed run"
+    if counts(broker) != counted:
+        return "other events are counted than in an undisturbed run"
     return f"{min(made)} is not made in an undisturbed run" if made else None
 
 
@@ -79,9 +85,7 @@ def _not_collected(history: History) -> str | None:
     batches = {batch.id: batch for batch in history.broker.batches}.values()
     for batch in sorted(batches, key=lambda batch: (batch.partition, batch.sequence)):
         delivered[batch.destination] += [event["id"] for event in msgspec.json.decode(batch.body)]
-    owed: defaultdict[str, list[str]] = defaultdict(list)
-    for partition in range(PARTITIONS):
-        _owe(history.broker, partition, owed)
+    owed, _ = _account(history.broker)
     for letter in history.broker.letters.values():
         _forgive(decode_as(DeadLetter, letter), owed)
     if delivered != {name: ids for name, ids in owed.items() if ids}:
@@ -93,7 +97,24 @@ def _not_collected(history: History) -> str | None:
     return None
 
 
-def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]]) -> None:
+def _not_counted(broker: Broker) -> str | None:
+    """By the same account: how many events each destination has missed while it was disabled."""
+    _, missed = _account(broker)
+    counted: Counter[str] = Counter()
+    for (_, name), count in counts(broker).items():
+        counted[name] += count.events
+    return None if counted == missed else f"{counted} events are counted instead of {missed}"
+
+
+def _account(broker: Broker) -> tuple[defaultdict[str, list[str]], Counter[str]]:
+    owed: defaultdict[str, list[str]] = defaultdict(list)
+    missed: Counter[str] = Counter()
+    for partition in range(PARTITIONS):
+        _owe(broker, partition, owed, missed)
+    return owed, missed
+
+
+def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]], missed: Counter[str]) -> None:
     in_force: dict[str, Revision] = {}
     seen: set[str] = set()
     for record in broker.logs[partition]:
@@ -107,8 +128,10 @@ def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]]) -> N
         seen.add(event[0])
         for name, revision in in_force.items():
             concerned = revision.workspace in {None, event[1]} and revision.organization in {None, event[2]}
-            if revision.state == "active" and concerned:
+            if concerned and revision.state == "active":
                 owed[name].append(event[0])
+            if concerned and revision.state == "disabled":
+                missed[name] += 1
 
 
 def _under_another_revision(broker: Broker) -> str | None:
@@ -172,7 +195,7 @@ def test_the_state_does_not_grow() -> None:
         worker.finish(rng)
         left = state.load(history.broker.links[partition])
         assert not left.garbage
-        assert len(history.broker.links[partition]) <= 2 * len(history.revisions) + PARTITIONS + 1
+        assert len(history.broker.links[partition]) <= 3 * len(history.revisions) + PARTITIONS + 1
 
 
 def _commit_passes_open_windows(patch: pytest.MonkeyPatch) -> None:
@@ -254,6 +277,38 @@ def _revision_leaves_the_window_open(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Roster, "stream", lambda self, name: None)
 
 
+def _counted_again(patch: pytest.MonkeyPatch) -> None:
+    def forgetful(self: Skips, destination: str, offset: int, timestamp: int, real: Any = Skips.count) -> None:
+        if destination in self._tallies:
+            self._tallies[destination].offset = -1
+        real(self, destination, offset, timestamp)
+
+    patch.setattr(Skips, "count", forgetful)
+
+
+def _commit_passes_what_is_only_counted(patch: pytest.MonkeyPatch) -> None:
+    real = Skips.save
+
+    def late(self: Skips) -> list[PutState]:
+        return [msgspec.structs.replace(effect, hold=NEVER) for effect in real(self)]
+
+    patch.setattr(Skips, "save", late)
+
+
+def _one_key_a_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(state, "skipped_key", lambda destination, offset: f"skipped/{destination}")
+
+
+def _oldest_count_at_load(patch: pytest.MonkeyPatch) -> None:
+    real = Skips.__init__
+
+    def oldest(self: Skips, durable: state.State) -> None:
+        real(self, msgspec.structs.replace(durable, skipped={n: e[:1] for n, e in durable.skipped.items()}))
+        self._durable = durable
+
+    patch.setattr(Skips, "__init__", oldest)
+
+
 MUTATIONS = [
     _commit_passes_open_windows,
     _commit_passes_unacknowledged_writes,
@@ -267,6 +322,10 @@ MUTATIONS = [
     _lowest_link_at_load,
     _moved_twice,
     _revision_leaves_the_window_open,
+    _counted_again,
+    _commit_passes_what_is_only_counted,
+    _one_key_a_count,
+    _oldest_count_at_load,
 ]
 
 

@@ -8,8 +8,10 @@ from auditcast.schemas.wire import decode_as, encode
 
 
 def for_log(revision: Revision) -> Revision:
-    """What shapes batches, without where they go and what opens the door there: every service may read the log."""
-    return msgspec.structs.replace(revision, url="", headers=[], secret=b"", description="", alert_to=[])
+    """What shapes batches, without where, when and with what key they go there: every service may read the log."""
+    return msgspec.structs.replace(
+        revision, url="", headers=[], secret=b"", description="", alert_to=[], paused=False, because=""
+    )
 
 
 def control(revision: Revision, partition: int, sealer: Sealer) -> bytes:

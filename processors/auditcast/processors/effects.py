@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from auditcast.schemas.records import Batch, DeadLetter, Link, Moved, RevisionInForce
+from auditcast.schemas.records import Batch, DeadLetter, Link, Moved, RevisionInForce, Skipped
 
 
 class PutBatch(Struct, frozen=True):
@@ -22,7 +22,7 @@ class PutState(Struct, frozen=True):
     """Put a record of the partition's state under `key`."""
 
     key: str
-    record: Link | Moved | RevisionInForce
+    record: Link | Moved | RevisionInForce | Skipped
     hold: int
 
 

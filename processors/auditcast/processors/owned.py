@@ -68,8 +68,13 @@ class Owned:
         self.next = next_offset
         self._checkpoints.append(next_offset)
 
-    def committable(self) -> int:
+    def save(self, writer: Writer) -> None:
+        """Begin to make durable what was counted; less often than records come, for counts grow with each of them."""
+        self.apply(self.core.skips.save(), writer)
+
+    def committable(self, writer: Writer) -> int:
         """How far the commit may go: past no event of an open window and no record with an effect not yet durable."""
+        self.save(writer)
         safe = min(self.core.windows.oldest(), self.holds.lowest())
         while self._checkpoints and self._checkpoints[0] <= safe:
             self._committable = self._checkpoints.popleft()

@@ -14,6 +14,7 @@ from auditcast.processors import controls, moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutState
 from auditcast.processors.errors import AlienState
 from auditcast.processors.roster import Roster
+from auditcast.processors.skips import Skips
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import Windows
 from auditcast.schemas.admission import admit, minimal
@@ -61,13 +62,17 @@ class Place(Struct, frozen=True):
 
 
 class Partition:
-    """One partition from the commit on. `windows` and `roster` are there to be looked at; only `step` changes them."""
+    """One partition from the commit on. `windows`, `roster` and `skips` are changed by `step` only.
+
+    What `skips` has counted must be saved, and durable, before a commit may pass it.
+    """
 
     def __init__(self, place: Place, committed: int, durable: state.State, sealer: Sealer) -> None:
         """`durable` is all that lay in the links topic; raises `MissingLink` if a stream in force has none."""
         self.place = place
         self.windows = Windows()
         self.roster = Roster(place.partition, committed, durable)
+        self.skips = Skips(durable)
         self._durable = durable
         self._sealer = sealer
         self._homes: dict[str, int] = {}
@@ -143,10 +148,13 @@ class Partition:
         streams = self.roster.by_workspace.get(event.workspace, ())
         if event.organization is not None:
             streams += self.roster.by_organization.get(event.organization, ())
-        # All are rendered before one is collected: what is refused must leave no trace in any window.
-        rendered = [_rendered(event, stream.rule.revision) for stream in streams]
+        # All are rendered before one is collected: what is refused must leave no trace in any window or count.
+        rendered = [(stream, _rendered(event, stream.rule.revision)) for stream in streams if stream.collecting]
+        for stream in streams:
+            if not stream.collecting:
+                self.skips.count(stream.rule.revision.destination, record.offset, record.timestamp)
         effects: list[Effect] | None = None
-        for stream, raw in zip(streams, rendered, strict=True):
+        for stream, raw in rendered:
             effects = _both(effects, self._collect((stream,), record, raw))
         return effects
 
@@ -163,7 +171,10 @@ class Partition:
         )
 
     def _collect(self, streams: tuple[Stream, ...], record: LogRecord, raw: bytes) -> list[Effect] | None:
-        """Put the event into the windows of `streams`, closing those that it fills or would overfill."""
+        """Put the event into the windows of `streams`, closing those that it fills or would overfill.
+
+        For those that are disabled it is counted.
+        """
         effects: list[Effect] = []
         offset = record.offset
         form = None
@@ -173,6 +184,9 @@ class Partition:
                 rendered = form.render(raw)
                 size = len(rendered) + form.event_bytes
             if size > stream.room:
+                if not stream.collecting:
+                    self.skips.count(stream.rule.revision.destination, offset, record.timestamp)
+                    continue
                 # Even if a later batch is durable already: this letter need not be.
                 too_large = EventTooLarge(size, stream.room)
                 effects.append(self._bury(record, too_large, stream.rule.revision.destination))

@@ -1,4 +1,4 @@
-"""Which streams a partition has, under which revision, and whose events they collect."""
+"""Which streams a partition has, under which revision, and whose events concern them."""
 
 from auditcast.processors import state
 from auditcast.processors.errors import MissingLink
@@ -21,7 +21,7 @@ class Roster:
         self.by_workspace: dict[str, tuple[Stream, ...]] = {}
         self.by_organization: dict[str, tuple[Stream, ...]] = {}
         self.keys: set[bytes] = set()
-        """Record keys whose events are surely wanted."""
+        """Record keys whose events surely concern a stream."""
         self._entered = {entry.offset: entry for entries in durable.revisions.values() for entry in entries}
         for name, entries in durable.revisions.items():
             entry = state.before(entries, committed)
@@ -122,14 +122,14 @@ class Roster:
         self._index(self._streams[name])
 
     def _index(self, stream: Stream) -> None:
-        """Note whose events `stream` collects; those of one format stand together and share what is rendered."""
+        """Note whose events `stream` collects or counts; those of one format stand together and share renderings."""
         revision = stream.rule.revision
         if revision.state == "deleted":
             self._streams.pop(revision.destination, None)
         scope = revision.workspace or revision.organization or ""
         index = self.by_workspace if revision.workspace else self.by_organization
         streams = [other for other in index.get(scope, ()) if other is not stream]
-        if revision.collecting:
+        if revision.state != "deleted":
             streams.append(stream)
         if streams:
             index[scope] = tuple(sorted(streams, key=lambda each: (each.format.name, each.name)))

@@ -1,8 +1,9 @@
 """A partition's state as it survives in `audit.links`: only keys that grow, so that no late writer can turn it back.
 
 `stream:sequence` holds a link, `destination@offset` a revision in force, `moved/source@offset` the newest event taken
-over from another partition. Links: the highest sequence counts. The others are lists over the log: what counts at an
-offset is the newest entry before it, so an entry may go once the commit has passed its successor.
+over from another partition, `skipped/destination@offset` how many events were not collected. Links: the highest
+sequence counts. The others are lists over the log: what counts at an offset is the newest entry before it (of
+`skipped`, the newest of all), so an entry may go once the commit has passed its successor.
 """
 
 from bisect import bisect_left
@@ -13,7 +14,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct, field
 
 from auditcast.schemas.chain import GENESIS
-from auditcast.schemas.records import Link, Moved, RevisionInForce
+from auditcast.schemas.records import Link, Moved, RevisionInForce, Skipped
 from auditcast.schemas.wire import decode
 
 
@@ -37,6 +38,9 @@ class State(Struct):
     moved: dict[int, list[Moved]] = field(default_factory=dict)
     """Per source partition, by offset."""
 
+    skipped: dict[str, list[Skipped]] = field(default_factory=dict)
+    """Per destination, by offset."""
+
     garbage: list[str] = field(default_factory=list)
     """Keys that can be dropped at once: links that a late writer put back."""
 
@@ -45,8 +49,9 @@ def reach(state: State) -> int:
     """The highest offset of the events topic that the state speaks of; -1 if it speaks of none."""
     revisions = (entries[-1].offset for entries in state.revisions.values())
     moved = (entries[-1].offset for entries in state.moved.values())
+    skipped = (entries[-1].offset for entries in state.skipped.values())
     links = (link.last_offset for link in state.links.values())
-    return max((*revisions, *moved, *links), default=-1)
+    return max((*revisions, *moved, *skipped, *links), default=-1)
 
 
 def link_key(stream: str, sequence: int) -> str:
@@ -64,6 +69,11 @@ def moved_key(source: int, offset: int) -> str:
     return f"moved/{source}@{offset}"
 
 
+def skipped_key(destination: str, offset: int) -> str:
+    """The key of the count, through `offset`, of a destination's events that were not collected."""
+    return f"skipped/{destination}@{offset}"
+
+
 def root(topic: str, partition: int) -> Link:
     """What every founded partition has among its links: the sign that its state is there."""
     return Link(stream=f"{topic}/{partition}", sequence=0, last_event=0, last_offset=-1, digest=GENESIS)
@@ -74,6 +84,7 @@ def load(records: Mapping[bytes, bytes]) -> State:
     state = State()
     revisions: defaultdict[str, list[RevisionInForce]] = defaultdict(list)
     moved: defaultdict[int, list[Moved]] = defaultdict(list)
+    skipped: defaultdict[str, list[Skipped]] = defaultdict(list)
     for raw in records.values():
         match decode(raw):
             case Link() as link:
@@ -82,9 +93,16 @@ def load(records: Mapping[bytes, bytes]) -> State:
                 revisions[revision.revision.destination].append(revision)
             case Moved() as entry:
                 moved[entry.source].append(entry)
-    state.revisions = {name: sorted(entries, key=lambda entry: entry.offset) for name, entries in revisions.items()}
-    state.moved = {source: sorted(entries, key=lambda entry: entry.offset) for source, entries in moved.items()}
+            case Skipped() as count:
+                skipped[count.destination].append(count)
+    state.revisions = {name: _in_order(entries) for name, entries in revisions.items()}
+    state.moved = {source: _in_order(entries) for source, entries in moved.items()}
+    state.skipped = {name: _in_order(entries) for name, entries in skipped.items()}
     return state
+
+
+def _in_order(entries: Iterable[P]) -> list[P]:
+    return sorted(entries, key=lambda entry: entry.offset)
 
 
 def _keep_newer(state: State, link: Link) -> None:
@@ -126,3 +144,7 @@ def droppable(state: State, committed: int) -> Iterator[str]:
         last = before(entries, committed)
         while last is not None and entries[0].offset < last.offset:
             yield moved_key(source, entries.pop(0).offset)
+    for name, counts in state.skipped.items():
+        saved = before(counts, committed)
+        while saved is not None and counts[0].offset < saved.offset:
+            yield skipped_key(name, counts.pop(0).offset)

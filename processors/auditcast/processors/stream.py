@@ -5,12 +5,16 @@ from auditcast.schemas.chain import NO_GAP, batch_id, body_digest, link_digest
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch, Link, RevisionInForce
 
+NO_ROOM = -1
+"""Less than any event takes."""
+
 
 class Stream:
     """What is collected for one destination here; `link` is its newest batch's, and `covered` that batch's last offset.
 
     A window is open while `events` is not empty; it holds rendered events that are numbered when it closes. `size` of
-    the `room` bytes between a body's brackets are taken.
+    the `room` bytes between a body's brackets are taken. While nothing is `collecting` there is no room: so the events
+    of a disabled destination are told from others by a comparison that each event needs anyway.
     """
 
     __slots__ = (
@@ -43,8 +47,14 @@ class Stream:
         revision = rule.revision
         self.rule = rule
         self.format = FORMATS[revision.format]
-        self.room = min(revision.max_body_bytes, self.format.max_body_bytes) - self.format.envelope_bytes
+        room = min(revision.max_body_bytes, self.format.max_body_bytes) - self.format.envelope_bytes
+        self.room = room if revision.collecting else NO_ROOM
         self.most_events = revision.window_events
+
+    @property
+    def collecting(self) -> bool:
+        """Whether events are batched, or only counted."""
+        return self.rule.revision.collecting
 
     def open(self, offset: int, timestamp: int) -> None:
         """Begin a window at its first event."""

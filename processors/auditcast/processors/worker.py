@@ -192,7 +192,7 @@ class Worker:
 
     async def commit(self) -> None:
         """Commit as far as may be; a partition that is not ours any more is refused by the broker."""
-        offsets = {partition: owned.committable() for partition, owned in self._ready()}
+        offsets = {partition: owned.committable(self.writer) for partition, owned in self._ready()}
         moved = {partition: offset for partition, offset in offsets.items() if self._committed.get(partition) != offset}
         if moved and await self._group.commit(moved):
             self._committed.update(moved)
@@ -226,6 +226,8 @@ class Worker:
 
     async def finish(self, seconds: float) -> None:
         """Make durable what was begun, at most `seconds`."""
+        for _, owned in self._ready():
+            owned.save(self.writer)
         left = await self.writer.drain(seconds)
         if left:
             log.warning("processor.unfinished", extra={"bytes": left})

@@ -14,7 +14,7 @@ from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.events import MAX_EVENT_BYTES
-from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce
+from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
 
@@ -121,6 +121,26 @@ def test_disabling_tells_the_gap_in_the_next_batch_and_in_no_other() -> None:
     log.obey(number=4, state="disabled", window_events=1, after=1_000)
     log.obey(number=5, window_events=1, after=1_000)
     assert [batches(log.put(event()))[0].gap for _ in range(2)] == [f"{T0 + 1_000}-{T0 + 8_000}", "-"]
+
+
+def test_what_is_not_collected_while_disabled_is_counted_in_whatever_form_it_comes() -> None:
+    log = Log()
+    log.obey(state="disabled")
+    log.put(b"", after=5_000)
+    log.put(event(metadata={"text": "x" * 200_000}), key=b"ws_1")
+    log.put(event(workspace="ws_elsewhere"))
+    fields: dict[str, Any] = {"category": "lock", "action": "created", "actor_id": "u", "actor_type": "user"}
+    log.put(encode(AuditEvent(id="aud_1", workspace="ws_1", occurred_at=T0, **fields)))
+    (saved,) = log.core.skips.save()
+    assert saved.record == Skipped(destination="dst_1", offset=4, since=T0 + 5_000, events=2)
+    assert (saved.key, saved.hold) == ("skipped/dst_1@4", 2)
+    assert not log.core.skips.save(), "nothing new"
+    log.obey(number=2, window_events=1)
+    assert batches(log.put(event()))
+    assert not log.core.skips.save()
+    log.obey(number=3, state="deleted")
+    log.put(event())
+    assert not log.core.skips.save()
 
 
 def test_an_organization_collects_its_events_of_every_workspace_here() -> None:
@@ -283,6 +303,11 @@ def test_a_stream_begun_elsewhere_in_the_log_has_another_name() -> None:
 
 
 def test_the_log_gets_no_secret_of_a_destination() -> None:
-    full = revision(url="https://example.com/token", secret=b"sealed", description="mine")
+    full = revision(url="https://example.com/token", secret=b"sealed", description="mine", alert_to=["ops@example.com"])
     record = controls.control(controls.for_log(full), 0, SEALER)
-    assert not any(word in record for word in (b"example.com/token", b"sealed", b"mine"))
+    assert not any(word in record for word in (b"example.com/token", b"sealed", b"mine", b"ops@"))
+
+
+def test_what_only_concerns_delivery_does_not_reach_the_log() -> None:
+    paused = revision(paused=True, because="failing", alert_to=["ops@example.com"])
+    assert controls.for_log(paused) == controls.for_log(revision())
