@@ -10,8 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from auditcast.deliverers import request
+from auditcast.deliverers.parts import Part, part_of
 from auditcast.deliverers.signing import key_of
 from auditcast.schemas.chain import GENESIS, NO_GAP, batch_id, body_digest, digest_of
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch
 
 PAGE = (Path(__file__).parents[3] / "docs" / "verifying.md").read_text()
@@ -58,12 +60,19 @@ def chained(*events: int, gap: str = NO_GAP) -> list[Batch]:
     return batches
 
 
-def sent(batch: Batch) -> dict[str, str]:
+def sent(batch: Batch, *, part: Part | None = None, replay: str = "") -> dict[str, str]:
     """The headers of a delivery, by name as it is sent."""
-    agent = f"auditcast/{version('auditcast')}"
-    key = key_of(SECRET)
     return dict(
-        request.headers(batch, custom=[], key=key, content_type="application/json", agent=agent, now=1_736_937_030)
+        request.headers(
+            batch,
+            custom=[],
+            key=key_of(SECRET),
+            content_type="application/json",
+            agent=f"auditcast/{version('auditcast')}",
+            now=1_736_937_030,
+            part=part,
+            replay=replay,
+        )
     )
 
 
@@ -91,7 +100,10 @@ def test_the_example_is_what_a_deliverer_sends() -> None:
 
 def test_every_header_is_explained() -> None:
     explained = PAGE[PAGE.index("## What comes") : PAGE.index("## The digest")]
-    assert set(re.findall(r"^\| `([\w-]+)`", explained, re.MULTILINE)) == set(PRINTED)
+    [batch] = chained(1)
+    part = Part(1, 1, BODY)
+    every = sent(batch) | sent(batch, part=part, replay="run")
+    assert set(re.findall(r"^\| `([\w-]+)`", explained, re.MULTILINE)) == set(every)
 
 
 def test_the_snippet_takes_the_example_and_nothing_else(page: dict[str, Any]) -> None:
@@ -122,3 +134,28 @@ def test_what_is_missing_or_contradictory_is_found(page: dict[str, Any]) -> None
     assert faults([second, third]) == [f"{STREAM}: batch 1 is missing"]
     assert faults([first, other]) == [f"{STREAM}: batch 2 does not follow batch 1"]
     assert faults([first, second, other]) == [f"{STREAM}: two different batches have sequence 2"]
+
+
+def test_parts_are_verified_and_joined(page: dict[str, Any]) -> None:
+    kind = FORMATS["cloudevents/1"]
+    [event] = kind.events(BODY)
+    body = kind.rejoin([event.replace(b'0001"}', b'%04d"}' % number) for number in range(1, 6)])
+    [batch] = chained(5)
+    batch = replace(batch, body=body, body_sha256=body_digest(body))
+    batch = replace(batch, digest=digest_of(batch))
+    parts = []
+    for first, last in ((3, 3), (1, 2), (3, 5), (4, 4)):
+        part = part_of(batch, kind, first, last)
+        parts.append((lowered(sent(batch, part=part)), part.body))
+        page["verify"](SECRET, *parts[-1])
+    headers, joined = page["join"](parts)
+    assert joined == body
+    assert {name: value for name, value in headers.items() if name.startswith(("x-audit", "webhook-id"))} == {
+        name: value for name, value in lowered(sent(batch)).items() if name.startswith(("x-audit", "webhook-id"))
+    }
+    assert page["faults"]([headers, *(headers for headers, _ in parts)]) == []
+    for some in (parts[:2], parts[2:], [*parts[:2], (parts[2][0], parts[2][1].replace(b"ada", b"eve"))]):
+        with pytest.raises(ValueError, match="missing or altered"):
+            page["join"](some)
+    with pytest.raises(ValueError, match="those that were signed"):
+        page["verify"](SECRET, parts[0][0] | {"x-audit-part": parts[1][0]["x-audit-part"]}, parts[0][1])
