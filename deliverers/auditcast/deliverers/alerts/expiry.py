@@ -1,8 +1,7 @@
 """When something that is owed will be gone, and whether its owners know. Pure.
 
-What was told of `until` a time covers everything that expires before it. So of each batch two emails tell, a week and a
-day before it is gone, and if batches expire all the time, there is one email a week of the first kind and one a day of
-the second.
+What was told of `until` a time covers everything that expires before it. So a backlog is told of a week and a day
+before its oldest part is gone, and once a day while it goes on expiring.
 """
 
 from auditcast.deliverers.alerts.alert import DAY_MS, Policy, Situation

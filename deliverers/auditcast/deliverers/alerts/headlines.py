@@ -20,6 +20,9 @@ class Headline(Struct, frozen=True):
     lead: tuple[str, ...]
 
 
+_KEPT = "What was not delivered is kept as dead letters, until somebody sends it again."
+
+
 def headline(alert: Alert, situation: Situation, now: int) -> Headline:
     """What is said first."""
     return _BY_KIND[alert.kind](alert, situation, now)
@@ -87,7 +90,7 @@ def _expiring(alert: Alert, situation: Situation, now: int) -> Headline:
         "Expiring",
         "bad" if alert.kind is Kind.EXPIRING_SOON else "warn",
         "Events are expiring" if over else f"Events expire in {lasting(at - now)}",
-        f"{waiting(situation) or 'dead letters'} not delivered",
+        f"{waiting(situation) or batches(situation.ageing.count if situation.ageing else 0)} not delivered",
         f"has undelivered events that {left}",
         (
             f"Undelivered events are kept for a limited time. The oldest of this destination "
@@ -102,11 +105,11 @@ def _undelivered(alert: Alert, situation: Situation, now: int) -> Headline:
             "Refused",
             "warn",
             f"{batches(alert.fresh)} not delivered",
-            "while others are",
+            "others get through",
             f"did not take {batches(alert.fresh)}",
             (
-                f"{batches(alert.fresh)} could not be delivered, while others get through. They are kept as dead"
-                " letters until somebody sends them again.",
+                f"{batches(alert.fresh)} could not be delivered, while others get through.",
+                _KEPT,
             ),
         )
     owed, still = batches(alert.letters), alert.letters > alert.fresh
@@ -118,8 +121,7 @@ def _undelivered(alert: Alert, situation: Situation, now: int) -> Headline:
         since if still else f"failing {since}",
         "still does not take its events" if still else "does not take its events",
         (
-            f"{owed} could not be delivered after all retries. They are kept as dead letters until"
-            " somebody sends them again.",
+            f"{owed} could not be delivered after all retries. {_KEPT}",
             "Newer events wait in order, and are delivered by themselves once the receiver answers again.",
         ),
     )
@@ -138,8 +140,7 @@ def _recovered(alert: Alert, situation: Situation, now: int) -> Headline:
         (
             f"Deliveries had failed{down}. The receiver takes them again."
             + (f" {still} that waited are being delivered in order." if still else ""),
-            f"{batches(owed)} had used up all retries meanwhile. They are kept as dead letters until somebody sends"
-            " them again."
+            f"{batches(owed)} had used up all retries meanwhile. {_KEPT}"
             if owed
             else "No batch had used up its retries, so there is nothing left to do.",
         ),

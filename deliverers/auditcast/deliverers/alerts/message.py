@@ -56,4 +56,7 @@ def message(page: Page, ids: tuple[str, str], sender: str, to: Sequence[str], no
     email["Auto-Submitted"] = "auto-generated"
     email.set_content(text_of(page), cte="quoted-printable")
     email.add_alternative(html_of(page), subtype="html", cte="quoted-printable")
+    if page.subject.isascii():
+        # Else Python begins a longer subject on a line of its own, which some readers show, and some filters dislike.
+        email.policy = SMTP.clone(max_line_length=998)
     return email

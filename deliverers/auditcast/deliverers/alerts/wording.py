@@ -7,7 +7,7 @@ from auditcast.deliverers.alerts.alert import Alert, Kind, Situation
 from auditcast.deliverers.alerts.answers import answer
 from auditcast.deliverers.alerts.headlines import headline, waiting
 from auditcast.deliverers.alerts.page import Fact, Page, Step
-from auditcast.deliverers.alerts.phrases import ago, batches, clean, count, lasting, when
+from auditcast.deliverers.alerts.phrases import ago, batches, clean, lasting, when
 from auditcast.schemas.records import Revision
 
 FOOTER = (
@@ -70,8 +70,9 @@ def _facts(alert: Alert, situation: Situation, now: int) -> tuple[Fact, ...]:
         facts.append(Fact("Failing for", lasting(now - status.failing_since), f"since {when(status.failing_since)}"))
     facts.append(Fact("Last delivery", ago(status.last_success, now) if status.last_success else "none yet"))
     if alert.letters:
-        fresh = f"{count(alert.fresh, 'new one')} since the last email" if alert.letters > alert.fresh else ""
-        facts.append(Fact("Dead letters", batches(alert.letters), fresh))
+        fresh = f"{alert.fresh:,} of them since the last email" if 0 < alert.fresh < alert.letters else ""
+        reason = f"the newest for {clean(status.last_reason, 60)}" if status.last_reason else ""
+        facts.append(Fact("Dead letters", batches(alert.letters), ", ".join(filter(None, (fresh, reason)))))
     if status.parked:
         since = f"since {when(status.parked_since)}" if status.parked_since is not None else ""
         facts.append(Fact("Waiting", waiting(situation), since))
@@ -85,6 +86,7 @@ def _facts(alert: Alert, situation: Situation, now: int) -> tuple[Fact, ...]:
 def _steps(alert: Alert, situation: Situation) -> tuple[Step, ...]:
     id_ = shlex.quote(clean(situation.revision.destination, 64))
     mend = Step("Find out why the receiver does not take what it is sent, and mend it.")
+    look = Step("See which events are dead letters, and why.", f"auditcast dead-letters list --destination {id_}")
     test = Step("Try it with a test delivery.", f"auditcast destinations test {id_}")
     replay = Step("Send the dead letters again.", f"auditcast dead-letters replay --destination {id_}")
     enable = Step(
@@ -97,12 +99,14 @@ def _steps(alert: Alert, situation: Situation) -> tuple[Step, ...]:
         return (replay,) if owed else ()
     if Kind.GONE in alert.kinds:
         return (enable, test, *((replay,) if owed else ()))
-    steps = [mend, test]
-    if situation.revision.paused:
-        steps.append(resume)
-    if owed:
-        steps.append(replay)
-    return tuple(steps)
+    wanted = (
+        (mend, situation.status.failures > 0),
+        (look, owed),
+        (test, True),
+        (resume, situation.revision.paused),
+        (replay, owed),
+    )
+    return tuple(step for step, holds in wanted if holds)
 
 
 def _host(url: str) -> str:
