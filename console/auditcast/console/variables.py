@@ -28,13 +28,21 @@ class Variable(Struct, frozen=True, kw_only=True):
 
 
 def components() -> dict[str, list[type[Struct]]]:
-    """The settings of each component that has any: the Structs of its module `settings`."""
+    """The settings of each component that has any: the Structs of its module `settings`, or of a subpackage's."""
     found = {}
-    for package in pkgutil.iter_modules(auditcast.__path__, "auditcast."):
-        if importlib.util.find_spec(f"{package.name}.settings"):
-            module = importlib.import_module(f"{package.name}.settings")
-            found[package.name.removeprefix("auditcast.")] = list(_structs(module))
+    for package in _packages():
+        if importlib.util.find_spec(f"{package}.settings"):
+            module = importlib.import_module(f"{package}.settings")
+            found[package.rpartition(".")[2]] = list(_structs(module))
     return found
+
+
+def _packages() -> Iterator[str]:
+    """The stages, each before the subpackages that it has."""
+    for stage in pkgutil.iter_modules(auditcast.__path__, "auditcast."):
+        yield stage.name
+        path = importlib.import_module(stage.name).__path__
+        yield from (part.name for part in pkgutil.iter_modules(path, f"{stage.name}.") if part.ispkg)
 
 
 def variables() -> list[Variable]:
