@@ -29,14 +29,16 @@ _ESCAPE = re.compile("%..")
 
 def shown(body: bytes, credentials: Sequence[str], url: httpx.URL) -> str:
     """The beginning of `body` for people: no `credentials`, nothing that the path or query of `url` may hold."""
-    forms = _forms((*credentials, *_in_url(url)))
+    forms = _forms((*credentials, *_in_url(url))) if len(body) >= SHORTEST else []
     text = body[: 4 * LOOKED_AT].decode(errors="replace")
     for form in forms:
         text = text.replace(form, STRUCK)
     if len(body) > 4 * LOOKED_AT and forms:
         # The end of what was looked at may cut a credential in two.
         text = text[: -len(forms[0])]
-    visible = "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+    visible = "".join(
+        character if character.isprintable() or character == "\n" else "\ufffd" for character in text[:SHOWN_BYTES]
+    )
     return visible.encode()[:SHOWN_BYTES].decode(errors="ignore")
 
 
