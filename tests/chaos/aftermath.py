@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Iterable
 from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
+from auditcast.console.demo.operator import Operator
 from auditcast.console.demo.reading import Follower
 from auditcast.console.demo.stage import Stage
 from auditcast.console.demo.waiting import until
@@ -34,6 +34,7 @@ class Aftermath:
         self._stage = stage
         self._staff = staff
         self._journal = journal
+        self._operator = Operator(stage.environment)
         self._places = Places(stage.topics)
 
     @property
@@ -97,24 +98,13 @@ class Aftermath:
         owed = self._stage.account.owed
         self._journal.note(f"replay {len(owed)} dead letters")
         for destination in sorted({letter.destination for letter in owed.values()}):
-            command = ("dead-letters", "replay", "--destination", destination, "--yes")
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "auditcast.console",
-                *command,
-                env=self._stage.environment,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            output, _ = await process.communicate()
-            said = output.decode(errors="replace").strip().splitlines()
-            self._journal.note(f"{' '.join(command)} ended with {process.returncode}: {' / '.join(said[-3:])}")
+            said = await self._operator.run("dead-letters", "replay", "--destination", destination, "--yes")
+            last = " / ".join(said.output.strip().splitlines()[-3:])
+            self._journal.note(f"{said.command} ended with {said.code}: {last}")
 
     def _received(self, known: Known) -> Iterable[Span]:
         ledger = self._stage.account.ledgers.get(known.destination)
-        chain = ledger.chains.get(known.stream) if ledger is not None else None
-        return [known.span] if chain is not None and chain.holds(known.sequence) else []
+        return ledger.received(known.stream, known.sequence, known.span) if ledger is not None else ()
 
     def _committed(self) -> dict[tuple[str, int], int]:
         """The deliverers' offsets, by topic and partition."""

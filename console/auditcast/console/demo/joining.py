@@ -55,9 +55,11 @@ class Parts:
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, ...], dict[int, tuple[int, bytes]]] = {}
         self._digests: dict[tuple[str, int], str] = {}
+        self._spans: dict[tuple[str, int], set[tuple[int, int]]] = {}
 
     def add(self, part: Part, body: bytes) -> bytes | None:
         """Keep a part; gives the batch's body once there is no hole in it. Raises `Rejected` if it is another body."""
+        self._spans.setdefault((part.stream, part.sequence), set()).add((part.first, part.last))
         parts = self._waiting.setdefault(part.batch, {})
         # Parts lie one within the other or apart, so at each number the longest leads furthest.
         if part.last > parts.get(part.first, (0, b""))[0]:
@@ -78,7 +80,12 @@ class Parts:
     def joined(self, part: Part, digest: str) -> None:
         """The batch of `part` is complete, and in the chain with `digest`."""
         del self._waiting[part.batch]
+        del self._spans[part.stream, part.sequence]
         self._digests[part.stream, part.sequence] = digest
+
+    def spans(self, stream: str, sequence: int) -> set[tuple[int, int]]:
+        """The first and last events of the parts that are there of a batch that is not complete."""
+        return self._spans.get((stream, sequence), set())
 
     def digest(self, stream: str, sequence: int) -> str | None:
         """The digest of a batch that came in parts."""

@@ -68,6 +68,11 @@ class Ledger:
         """The faults that must never be; arriving out of order is allowed after a failed delivery."""
         return Counter({fault: count for fault, count in self.faults.items() if fault is not Fault.OUT_OF_ORDER})
 
+    def received(self, stream: str, sequence: int, whole: tuple[int, int]) -> set[tuple[int, int]]:
+        """What of a batch with the events `whole` is here: first and last events, of parts if it came in parts."""
+        chain = self.chains.get(stream)
+        return {whole} if chain is not None and chain.holds(sequence) else self._parts.spans(stream, sequence)
+
     def receive(self, headers: Mapping[str, str], body: bytes, now: float) -> Verdict:
         """Verify one delivery and take it down; `headers` in lower case, `now` in seconds since 1970."""
         try:

@@ -13,14 +13,15 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from auditcast.kafka.local.process import free_ports
 
+HOST = "localhost"
+FROM, TO = "alerts@platform.example", "owner@customer.example"
+
 
 class Mailbox:
-    """One server at `host`:`port`; `file` is an mbox that any mail reader opens, `emails` what is in it.
+    """One server on the loopback; `file` is an mbox that any mail reader opens, `emails` what came since we began.
 
     Use as `async with`; `note` is called with each email as it comes.
     """
-
-    host = "localhost"
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class Mailbox:
     ) -> None:
         self.emails: list[EmailMessage] = []
         self.file = file
-        [self.port] = free_ports(1)
+        [self._port] = free_ports(1)
         self._context = context
         self._note = note
         self._mbox = mailbox.mbox(file)
@@ -44,6 +45,16 @@ class Mailbox:
         self.go_down()
         self._mbox.close()
 
+    def environment(self, ca_file: Path) -> dict[str, str]:
+        """The settings of those who send emails here; the server's certificate is from the authority in `ca_file`."""
+        return {
+            "AUDITCAST_SMTP_HOST": HOST,
+            "AUDITCAST_SMTP_PORT": str(self._port),
+            "AUDITCAST_SMTP_CA_FILE": str(ca_file),
+            "AUDITCAST_SMTP_FROM": FROM,
+            "AUDITCAST_ALERT_TO": TO,
+        }
+
     def go_down(self) -> None:
         """Take no more emails."""
         if self._server is not None:
@@ -54,7 +65,7 @@ class Mailbox:
         """Take emails (again)."""
         if self._server is None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._session, "127.0.0.1", self.port)
+            self._server = await loop.create_server(self._session, "127.0.0.1", self._port)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  (aiosmtpd's)
         """An email, whole; it is in the file when the sender is told so."""
@@ -67,4 +78,4 @@ class Mailbox:
         return "250 kept"
 
     def _session(self) -> SMTP:
-        return SMTP(self, hostname=self.host, tls_context=self._context, require_starttls=True, enable_SMTPUTF8=True)
+        return SMTP(self, hostname=HOST, tls_context=self._context, require_starttls=True, enable_SMTPUTF8=True)

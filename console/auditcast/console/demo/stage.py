@@ -36,10 +36,10 @@ class Stage:
         self._key = new_key()
         self.sealer = Sealer([self._key])
         self.partitions = partitions(connection)
-        authority = Authority(folder)
-        self.receivers = [Receiver(authority.server()) for _ in range(receivers)]
+        self.authority = Authority(folder)
+        self.receivers = [Receiver(self.authority.server()) for _ in range(receivers)]
         self.account = Account(Expectation(self.partitions, self.sealer), Batches())
-        self.environment = self._environment(authority.file, broker_time=broker_time)
+        self.environment = self._environment(self.authority.file, broker_time=broker_time)
         self.workers = Workers(self.environment, folder)
         takers = {
             self.topics.events: self._event,
