@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -11,7 +10,7 @@ from auditcast.console.backfill import Moves, Refill, Row, finished, is_control,
 from auditcast.console.in_force import Standing, partition_in
 from auditcast.console.outlet import Outlet
 from auditcast.console.periods import Controls, History, Period, begins_stream, history, without
-from auditcast.console.scanning import Scan
+from auditcast.console.scanning import Scan, headers_of
 from auditcast.processors import controls
 from auditcast.processors.partition import Place
 from auditcast.schemas.records import Backfill, Batch, Moved
@@ -132,8 +131,9 @@ class Refilling:
         for message in self._scan.messages({partition: first}):
             if (message.offset() or 0) >= end:
                 return
-            headers: Any = message.headers() or ()
-            yield Row(message.offset() or 0, message.timestamp()[1], message.key(), message.value(), headers)
+            yield Row(
+                message.offset() or 0, message.timestamp()[1], message.key(), message.value(), headers_of(message)
+            )
 
     def _history(self, partition: int, since: int) -> History:
         """What can be told of a partition from `since` on: by what is kept, or by what the log proves."""

@@ -1,9 +1,9 @@
 """A topic read from some place on to its end as it is now; no group is joined, nothing is committed."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
@@ -12,16 +12,21 @@ from auditcast.kafka.errors import BrokerUnavailable
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import Unread
 
+Count = Callable[[str], None]
+
 
 class Scan:
     """A context manager for one topic; entering it raises `BrokerUnavailable` or `WrongTopics`.
 
     `timeout` in seconds bounds each wait for the broker. `unreadable` counts the records that were passed over because
-    a header's name is no UTF-8, which the client cannot hand over.
+    a header's name is no UTF-8, which the client cannot hand over. `count` is called with the topic for each record.
     """
 
-    def __init__(self, connection: Connection, topic: str, timeout: float = clients.ANSWER_S) -> None:
+    def __init__(
+        self, connection: Connection, topic: str, count: Count | None = None, timeout: float = clients.ANSWER_S
+    ) -> None:
         self.topic = topic
+        self._count = count
         self.bounds: dict[int, tuple[int, int]] = {}
         self.unreadable = 0
         self._connection = connection
@@ -60,27 +65,32 @@ class Scan:
                 return message.offset()
         return None
 
-    def messages(self, starts: Mapping[int, int]) -> Iterator[Message]:
+    def messages(self, starts: Mapping[int, int], until: int | None = None) -> Iterator[Message]:
         """The committed records from `starts` (offsets by partition) on, each partition in its order.
 
-        Ends where each partition ended when its reading began. Raises `BrokerUnavailable` if no answer comes in time.
+        A partition ends where it ended when its reading began, and before its first record stamped `until` ms or
+        later. Raises `BrokerUnavailable` if no answer comes in time.
         """
         bounds = {partition: self.bounds[partition] for partition in starts}
         unread = Unread(self.topic, bounds)
-        first = {partition: max(offset, bounds[partition][0]) for partition, offset in starts.items()}
-        self._consumer.assign([TopicPartition(self.topic, partition, offset) for partition, offset in first.items()])
-        while unread:
+        going = {partition for partition in bounds if partition in unread}
+        self._consumer.assign([TopicPartition(self.topic, n, max(starts[n], bounds[n][0])) for n in going])
+        while going:
             message = self._next()
             partition = message.partition()
-            if partition is None or partition not in unread:
+            if partition is None or partition not in going:
                 continue
             error = message.error()
-            if error is None:
+            late = error is None and until is not None and message.timestamp()[1] >= until
+            if error is None and not late:
+                if self._count is not None:
+                    self._count(self.topic)
                 yield message
-            elif error.code() != KafkaError._PARTITION_EOF:
+            elif error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise clients.translated(error, self._connection)
             unread.note(message, self._consumer)
-            if partition not in unread:
+            if late or partition not in unread:
+                going.discard(partition)
                 self._consumer.pause([TopicPartition(self.topic, partition)])
 
     def _next(self) -> Message:
@@ -96,3 +106,8 @@ class Scan:
             if message is not None and (error is None or not error.retriable()):
                 return message
         raise BrokerUnavailable(f"{self.topic} cannot be read on, no answer in {self._timeout:g} s: see its brokers")
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes]]:
+    """A record's headers, as the processors have them."""
+    return cast("list[tuple[str, bytes]] | None", message.headers()) or []
