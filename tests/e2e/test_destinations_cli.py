@@ -40,15 +40,15 @@ class Ended(Struct):
 
 
 class Shell:
-    """Runs `auditcast destinations …` in this process, and keeps all that it printed."""
+    """Runs `auditcast destinations …` (or another group's) in this process, and keeps all that it printed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
         self.printed = ""
         self._monkeypatch = monkeypatch
         self._capfd = capfd
 
-    def __call__(self, *args: str) -> Ended:
-        self._monkeypatch.setattr(sys, "argv", ["auditcast", "destinations", *args])
+    def __call__(self, *args: str, group: str = "destinations") -> Ended:
+        self._monkeypatch.setattr(sys, "argv", ["auditcast", group, *args])
         with pytest.raises(SystemExit) as ended:
             umbrella.main()
         out, err = self._capfd.readouterr()
@@ -228,6 +228,22 @@ def test_how_a_destination_fares_is_shown(run: Shell, topics: Connection) -> Non
     card = run("show", "dst_1").out
     assert "status 503, 42 ms, status-503: later\\x1b[2J" in card
     assert "6 events while disabled" in card
+
+
+def test_a_rotation_says_what_it_did_and_when_the_old_key_may_go(run: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(*ADD, "--header", "X-Key: a")
+    keys = [new_key(), KEY]
+    monkeypatch.setenv(variable("sealing_keys"), ",".join(keys))
+    rotated = run("rotate", group="keys")
+    assert rotated.code == 0
+    assert rotated.out.startswith("1 destination is sealed anew with the first key, 0 were so already.\nKeep the other")
+    assert "for 7 days" in rotated.out
+    monkeypatch.setenv(variable("sealing_keys"), new_key())
+    failed = run("rotate", group="keys")
+    assert failed.code == 1
+    assert "dst_1 is left as it was: dst_1/secret was sealed with a key that AUDITCAST_SEALING_KEYS lacks" in failed.out
+    assert "Keep the other" not in failed.out, "no key may be dropped before that is mended"
+    assert not [key for key in keys if key in run.printed]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from confluent_kafka import KafkaError
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -55,6 +56,7 @@ class Registry:
         self._logged: dict[str, list[Revision]] = {}
         self._arrived = threading.Condition()
         self._view = View(connection, self._topic, on_change=self._take, on_error=self._wake)
+        self._appender: Appender | None = None
 
     def __enter__(self) -> Self:
         self._view.start()
@@ -119,7 +121,9 @@ class Registry:
             nonce=secrets.token_hex(8),
             changed_at=time.time_ns() // 1_000_000,
         )
-        append(self._connection, self._topic, revision.destination, wire.encode(revision), self._timeout)
+        if self._appender is None:
+            self._appender = Appender(self._connection, self._timeout)
+        self._appender.append(self._topic, revision.destination, wire.encode(revision))
         with self._arrived:
             seen = self._arrived.wait_for(
                 lambda: self._view.error or revision in self._logged.get(revision.destination, ()), self._timeout
@@ -163,16 +167,29 @@ def is_verdict(revision: Revision) -> bool:
     return revision.nonce.startswith("-")
 
 
+class Appender:
+    """Appends single records. The first costs half a second, for which librdkafka waits before it asks for an id."""
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        """`timeout` in seconds bounds each wait for the broker."""
+        self._connection = connection
+        self._timeout = timeout
+        self._producer = clients.producer(connection, message_timeout_ms=int(timeout * 1000))
+
+    def append(self, topic: str, key: str, value: bytes | None) -> None:
+        """Append one record; all replicas have it when this returns. Raises `BrokerUnavailable`."""
+        answers: list[KafkaError | None] = []
+        self._producer.produce(topic, key=key.encode(), value=value, on_delivery=lambda error, _: answers.append(error))
+        self._producer.flush(self._timeout + 1)
+        if not answers:
+            raise BrokerUnavailable(f"{topic} has not confirmed the change: look whether it is there, and repeat it")
+        if answers[0] is not None:
+            raise clients.translated(answers[0], self._connection)
+
+
 def append(connection: Connection, topic: str, key: str, value: bytes | None, timeout: float) -> None:
-    """Append one record; all replicas have it when this returns. Raises `BrokerUnavailable` after `timeout` seconds."""
-    refused = []
-    producer = clients.producer(connection, message_timeout_ms=int(timeout * 1000))
-    producer.produce(topic, key=key.encode(), value=value, on_delivery=lambda error, _: refused.append(error))
-    producer.flush(timeout + 1)
-    if not refused:
-        raise BrokerUnavailable(f"{topic} has not confirmed the change: look whether it is there, and repeat it")
-    if refused[0] is not None:
-        raise clients.translated(refused[0], connection)
+    """Append one record alone; see `Appender`."""
+    Appender(connection, timeout).append(topic, key, value)
 
 
 def _highest(logged: list[Revision]) -> Revision:

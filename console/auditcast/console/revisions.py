@@ -20,7 +20,7 @@ from auditcast.schemas.destinations import (
     checked_window_seconds,
     newest_format,
 )
-from auditcast.schemas.errors import AuditcastError
+from auditcast.schemas.errors import AuditcastError, WrongSealingKey
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.networks import Network
 from auditcast.schemas.records import Revision, SealedHeader, State
@@ -93,7 +93,7 @@ def created(  # noqa: PLR0913  (each is one choice)
         workspace=workspace,
         organization=organization,
         url=normal_url(choices.url or "", rules.allowed),
-        secret=rules.sealer.seal(f"{id}/secret", secret),
+        secret=rules.sealer.seal(_secret_place(id), secret),
         epoch=epoch,
         base_url=rules.base_url,
         type_prefix=rules.type_prefix,
@@ -176,6 +176,26 @@ def open_headers(revision: Revision, sealer: Sealer) -> dict[str, str]:
     return {header.name: sealer.open(_place(revision, header.name), header.sealed) for header in revision.headers}
 
 
+def resealed(revision: Revision, sealer: Sealer, newest: Sealer) -> Revision:
+    """`revision` with everything sealed by `newest`, what is so already left as it is; raises `WrongSealingKey`.
+
+    Also one that is deleted: what is still to be delivered for it needs its secret.
+    """
+
+    def again(place: str, sealed: bytes) -> bytes:
+        try:
+            newest.open(place, sealed)
+        except WrongSealingKey:
+            return newest.seal(place, sealer.open(place, sealed))
+        return sealed
+
+    secret = again(_secret_place(revision.destination), revision.secret)
+    headers = [
+        SealedHeader(header.name, again(_place(revision, header.name), header.sealed)) for header in revision.headers
+    ]
+    return _changed(revision, replace(revision, secret=secret, headers=headers))
+
+
 def _headers(revision: Revision, choices: Choices, sealer: Sealer) -> list[SealedHeader]:
     values = open_headers(revision, sealer)
     sealed = {header.name: header for header in revision.headers}
@@ -188,6 +208,10 @@ def _headers(revision: Revision, choices: Choices, sealer: Sealer) -> list[Seale
         same = values.get(name) == value
         result.append(sealed[name] if same else SealedHeader(name, sealer.seal(_place(revision, name), value)))
     return sorted(result, key=lambda header: header.name.lower())
+
+
+def _secret_place(destination: str) -> str:
+    return f"{destination}/secret"
 
 
 def _place(revision: Revision, name: str) -> str:
