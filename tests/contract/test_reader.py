@@ -22,11 +22,10 @@ class Member:
     """A reader as a test drives it. `finishing` is settled while its claims are being revoked."""
 
     def __init__(self, connection: Connection) -> None:
-        topics = Topics(connection.topic_prefix)
         self.parcels: list[Parcel] = []
         self.claims: list[Claim] = []
         self.finishing: list[Settled] = []
-        self.reader = Reader(connection, topics.batches, topics.deliverer_group, self._revoking)
+        self.reader = Reader(connection, assigned=lambda _: None, revoking=self._revoking)
 
     def read(self, settled: list[Settled] | None = None, *, held: frozenset[Claim] | None = frozenset()) -> None:
         self.parcels += self.reader.read(0.05, settled or [], held)

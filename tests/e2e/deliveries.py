@@ -113,6 +113,8 @@ class Deliveries:
             "AUDITCAST_TIMESTAMPS": "producer",
             "AUDITCAST_ALLOWED_NETWORKS": "127.0.0.0/8",
             "AUDITCAST_DELIVERY_CA_FILE": str(self._folder / "ca.pem"),
+            "AUDITCAST_RETRY_DELAYS_MS": "100,100,100,100,100",
+            "AUDITCAST_PROBE_MS": "200",
         }
         log = self._folder / f"deliverer-{token_hex(2)}.log"
         worker = Worker("deliverer", log.stem, {**os.environ, **own, **environ}, log)

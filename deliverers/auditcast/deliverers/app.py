@@ -7,21 +7,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
-from auditcast.deliverers import host
+from auditcast.deliverers import egress, host
 from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
-from auditcast.deliverers.dispatcher import Dispatcher
-from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.dispatcher import Dispatcher, Past
+from auditcast.deliverers.fate import Policy
 from auditcast.deliverers.lanes import Lanes
 from auditcast.deliverers.outbox import Outbox
 from auditcast.deliverers.parcels import Claim
+from auditcast.deliverers.parked import ParkedReader
 from auditcast.deliverers.reader import Reader, Settled
 from auditcast.deliverers.settings import Settings
 from auditcast.deliverers.transport import Limits, Transport
+from auditcast.kafka.errors import BrokerUnavailable, PartialRead
 from auditcast.kafka.names import Topics
 from auditcast.kafka.topics import require
-from auditcast.kafka.views import View
+from auditcast.kafka.views import View, read_compacted
 from auditcast.schemas.networks import networks
 from auditcast.schemas.sealing import Sealer
 
@@ -33,6 +35,10 @@ HELD_READ_S = 0.01
 
 VIEW_S = 60.0
 """How long reading the destinations may take at the start."""
+
+STATUS_S = 10.0
+STATUS_AGAIN_S = 1.0
+"""How long reading the status of one partition may take, and after how long it is tried again."""
 
 REBALANCE_GRACE_S = 2.0
 """How long requests in flight may hold up a rebalance, and with it the whole group: what is delivered by then is not
@@ -75,7 +81,7 @@ class _Deliverer:
         host.allow_files(settings.delivery_connections)
         context = host.tls(settings.delivery_ca_file)
         limits = _limits(settings)
-        guard = Guard(allowed, limits.connect / 2)
+        guard = egress.guard(settings.egress_proxy, settings.egress_proxy_login, allowed, limits.connect / 2)
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
         self._view = View(self._connection, self._topics.destinations, self._changed, self._failed)
         self._destinations = Destinations(
@@ -87,12 +93,17 @@ class _Deliverer:
             agent=f"auditcast/{version('auditcast')}",
             wait_s=settings.revision_wait_ms / 1000,
         )
-        self._outbox = Outbox(self._connection)
+        self._outbox = Outbox(self._connection, settings.delivery_buffer_bytes)
         self._dispatcher = Dispatcher(
             Lanes(settings.delivery_buffer_bytes),
-            self._topics,
+            Policy(self._topics, settings.retry_delays_ms, settings.delivery_max_age_ms),
+            ParkedReader(self._connection, self._topics.parked),
+            probe_s=settings.probe_ms / 1000,
             deliver=courier.deliver,
             append=self._outbox.append,
+            post=self._outbox.post,
+            halted=self._destinations.halted,
+            past=self._past,
             failed=end,
         )
         self._reader: Reader | None = None
@@ -116,9 +127,8 @@ class _Deliverer:
             await self._loop.run_in_executor(None, self._look_around)
             host.spare_the_collector()
             log.info("deliverer.started")
-            self._reader = reader = Reader(
-                self._connection, self._topics.batches, self._topics.deliverer_group, self._revoking
-            )
+            self._dispatcher.start()
+            self._reader = reader = Reader(self._connection, assigned=self._assigned, revoking=self._revoking)
             while not ended.done():
                 held = self._dispatcher.held()
                 wait_s = HELD_READ_S if held is None or held else READ_S
@@ -137,13 +147,33 @@ class _Deliverer:
         self._view.wait_caught_up(VIEW_S)
         self._destinations.check_keys(value for _, value in self._view.items())
 
+    def _assigned(self, claims: list[Claim]) -> None:
+        """In the reader's thread: have the loop take the claims over."""
+        self._loop.call_soon_threadsafe(self._dispatcher.assigned, claims)
+
+    async def _past(self, partitions: list[int]) -> Past:
+        """What earlier owners left in the status of `partitions`, however long the brokers take to tell."""
+        while True:
+            try:
+                return await self._loop.run_in_executor(None, self._read_status, partitions)
+            except (BrokerUnavailable, PartialRead) as error:
+                log.warning("status.unread", extra={"detail": str(error)})
+            await asyncio.sleep(STATUS_AGAIN_S)
+
+    def _read_status(self, partitions: list[int]) -> Past:
+        return {
+            number: read_compacted(self._connection, self._topics.status, number, STATUS_S) for number in partitions
+        }
+
     def _revoking(self, claims: list[Claim]) -> list[Settled]:
         """In the reader's thread: have the loop give the claims up."""
         release = self._dispatcher.release(claims, self._grace_s)
         return asyncio.run_coroutine_threadsafe(release, self._loop).result()
 
     def _changed(self, key: bytes, _: bytes | None) -> None:
-        self._loop.call_soon_threadsafe(self._destinations.changed, key.decode(errors="replace"))
+        destination = key.decode(errors="replace")
+        self._loop.call_soon_threadsafe(self._destinations.changed, destination)
+        self._loop.call_soon_threadsafe(self._dispatcher.changed, destination)
 
     def _failed(self, error: Exception) -> None:
         self._loop.call_soon_threadsafe(self._end, error)

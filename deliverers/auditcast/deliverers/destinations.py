@@ -52,6 +52,7 @@ class Destinations:
     def __init__(self, newest: Callable[[bytes], bytes | None], sealer: Sealer, allowed: Sequence[Network]) -> None:
         self._newest = newest
         self._waiting: dict[str, asyncio.Event] = {}
+        self._is_halted = lru_cache(OPENED)(_is_halted)
         self._open = lru_cache(OPENED)(lambda raw: _opened(raw, sealer, allowed))
 
     def check_keys(self, revisions: Iterable[bytes]) -> None:
@@ -74,6 +75,11 @@ class Destinations:
         """The view has a newer revision."""
         if destination in self._waiting:
             self._waiting[destination].set()
+
+    def halted(self, destination: str) -> bool:
+        """Whether nothing may be sent there now: somebody paused it, or its receiver is gone for good."""
+        raw = self._newest(destination.encode())
+        return raw is not None and self._is_halted(raw)
 
     async def target(self, batch: Batch, wait_s: float) -> Target:
         """Where to send `batch`, waiting for the revision that it names. Raises `Failed`."""
@@ -109,6 +115,14 @@ class Destinations:
             f"revision {batch.revision_number} ({batch.revision_nonce}) of {batch.destination}, which the batch was"
             f" made under, did not come within {wait_s:g} s: see whether somebody wrote audit.destinations anew",
         )
+
+
+def _is_halted(raw: bytes) -> bool:
+    try:
+        revision = decode_as(Revision, raw)
+    except Undecodable:
+        return False
+    return revision.halted
 
 
 def _opened(raw: bytes, sealer: Sealer, allowed: Sequence[Network]) -> Target:

@@ -2,44 +2,105 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
-from auditcast.deliverers.fate import Append, decide
+from msgspec.structs import replace
+
+from auditcast.deliverers.account import Account
+from auditcast.deliverers.fate import Append, Policy, decide, reports
 from auditcast.deliverers.lanes import Lanes
-from auditcast.deliverers.outcomes import Outcome
-from auditcast.deliverers.parcels import Claim, Parcel
+from auditcast.deliverers.outcomes import Piece, Verdict
+from auditcast.deliverers.parcels import Claim, Parcel, Source
+from auditcast.deliverers.parked import ParkedReader
+from auditcast.deliverers.parking import Parking
 from auditcast.deliverers.reader import Settled
-from auditcast.kafka.names import Topics
+from auditcast.deliverers.shards import Shard
+from auditcast.schemas.wire import encode
+
+PROBES_EACH = 6
+"""Failed probes with one batch, after which another is tried: it may be the batch that the receiver cannot take."""
+
+TELL_S = 1.0
+"""How often, at most, a destination's status is written."""
+
+Past = dict[int, dict[bytes, bytes]]
+"""What `audit.status` holds, by partition."""
 
 
 class Dispatcher:
-    """Runs the lanes in the event loop. `failed` is called with whatever ends the process."""
+    """Runs the lanes in the event loop. `failed` is called with whatever ends the process.
 
-    def __init__(
+    `halted` says whether nothing may be sent to a destination now, `past` reads the status of some partitions.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it is wired to)
         self,
         lanes: Lanes,
-        topics: Topics,
+        policy: Policy,
+        parked: ParkedReader,
         *,
-        deliver: Callable[[Parcel], Awaitable[Outcome]],
-        append: Callable[[Append], Awaitable[None]],
+        probe_s: float,
+        deliver: Callable[[Parcel], Awaitable[list[Piece]]],
+        append: Callable[[Append], Awaitable[int]],
+        post: Callable[[Append], None],
+        halted: Callable[[str], bool],
+        past: Callable[[list[int]], Awaitable[Past]],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._lanes = lanes
-        self._topics = topics
+        self._policy = policy
+        self._probe_s = probe_s
         self._deliver = deliver
         self._append = append
+        self._post = post
+        self._halted = halted
+        self._past = past
         self._failed = failed
+        self._shards: dict[int, Shard] = {}
         self._settled: list[Settled] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._changed: dict[Account, None] = {}
         self._landed = asyncio.Event()
+        self._parking = Parking(
+            policy, parked, lanes, append=append, post=post, wants=self._wants, hand_over=self._queue
+        )
+
+    def start(self) -> None:
+        """Begin to release what is parked, and to tell how destinations fare."""
+        self._begin(self._parking.run(lambda: [shard for shard in self._shards.values() if shard.ready]))
+        self._begin(self._tell_regularly())
+
+    def assigned(self, claims: list[Claim]) -> None:
+        """These claims begin; they are held until what earlier owners left is known."""
+        self._shards = {}
+        for claim in claims:
+            shard = self._shards.get(claim.partition)
+            if shard is None:
+                shard = Shard(claim.partition, self._policy.topics.parked, self._probe_s)
+                self._shards[claim.partition] = shard
+            shard.claims.add(claim)
+        if claims:
+            self._begin(self._learn(list(self._shards.values())))
 
     def receive(self, parcels: list[Parcel]) -> None:
-        """Queue what was read."""
+        """Queue what was read, or park it."""
         for parcel in parcels:
-            if parcel.claim.live and self._lanes.add(parcel):
-                task = asyncio.create_task(self._run(parcel.lane))
-                self._tasks.add(task)
-                task.add_done_callback(self._ended)
+            shard = self._shards.get(parcel.claim.partition)
+            if not parcel.claim.live or shard is None:
+                continue
+            if parcel.batch is None or parcel.batch.is_test:
+                self._queue(parcel)
+                continue
+            account = shard.account(parcel.lane)
+            if self._stopped(account, parcel):
+                self._stop(shard, account)
+                self._keep(shard, account, parcel)
+            elif self._waits(account, parcel) or self._lanes.spills(parcel.lane, time.monotonic()):
+                self._keep(shard, account, parcel)
+            else:
+                self._queue(parcel)
 
     def settled(self) -> list[Settled]:
         """What was settled since the last call."""
@@ -48,21 +109,40 @@ class Dispatcher:
 
     def held(self) -> frozenset[Claim] | None:
         """The claims to pause; None for all."""
-        return None if self._lanes.overflowing else self._lanes.held()
+        if self._lanes.overflowing:
+            return None
+        held = self._lanes.held(time.monotonic())
+        unready = [shard.claims for shard in self._shards.values() if not shard.ready]
+        return held.union(*unready) if unready else held
+
+    def changed(self, destination: str) -> None:
+        """There is a newer revision of a destination: it may have been paused, or resumed."""
+        for shard in self._shards.values():
+            account = shard.accounts.get(destination)
+            if account is not None and self._halted(destination):
+                self._stop(shard, account)
+        self._parking.wake()
 
     async def release(self, claims: list[Claim], grace_s: float) -> list[Settled]:
         """Give `claims` up: forget what waits, let what is in flight finish within `grace_s`; returns what settled.
 
         What is in flight still goes on to its end, so that its lane keeps its order; it has no consequences then.
         """
-        self._lanes.withdraw(claims)
+        ending = [shard for shard in self._shards.values() if shard.claims.intersection(claims)]
+        everything = [*claims, *(shard.parked for shard in ending)]
+        self._lanes.withdraw(everything, time.monotonic())
         try:
             async with asyncio.timeout(grace_s):
-                while self._lanes.flying(claims):
+                while self._lanes.flying(everything) or self._keeping:
                     self._landed.clear()
                     await self._landed.wait()
+                await asyncio.gather(*self._last_words(ending))
         except TimeoutError:
             pass
+        for shard in ending:
+            shard.end()
+            self._parking.forget(shard)
+            self._shards.pop(shard.number, None)
         return self.settled()
 
     async def stop(self) -> None:
@@ -70,20 +150,197 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parking.close()
+
+    def _queue(self, parcel: Parcel) -> None:
+        if self._lanes.add(parcel, time.monotonic()):
+            self._begin(self._run(parcel.lane))
+
+    def _keep(self, shard: Shard, account: Account, parcel: Parcel, *, excused: bool = True) -> None:
+        """Park `parcel`, after all that were kept before."""
+        task = self._begin(self._kept(shard, account, parcel, excused=excused))
+        self._keeping.add(task)
+        task.add_done_callback(self._kept_one)
+
+    async def _kept(self, shard: Shard, account: Account, parcel: Parcel, *, excused: bool) -> None:
+        if await self._parking.park(shard, account, parcel, excused=excused):
+            self._settle(shard, account, parcel)
+
+    def _kept_one(self, task: asyncio.Task[None]) -> None:
+        self._keeping.discard(task)
+        self._landed.set()
+
+    def _stopped(self, account: Account, parcel: Parcel) -> bool:
+        """Whether nothing like `parcel` may be sent now."""
+        if self._halted(account.destination):
+            return True
+        # A retry is due, and shows at the same time whether the receiver is back; a person asked for a replay.
+        exempt = parcel.claim.source is Source.RETRY or parcel.delivery.letter
+        return account.standing.open and not exempt
+
+    def _waits(self, account: Account, parcel: Parcel) -> bool:
+        """Whether `parcel` has to queue up behind what is parked."""
+        return account.backlog.pending and parcel.claim.source is Source.BATCHES and not parcel.delivery.letter
+
+    def _stop(self, shard: Shard, account: Account) -> None:
+        """Park what waits in a destination's lane, so that it comes before everything that is parked later."""
+
+        def stopped(parcel: Parcel) -> bool:
+            return parcel.batch is not None and not parcel.batch.is_test and self._stopped(account, parcel)
+
+        for parcel in self._lanes.take_out(account.destination, stopped, time.monotonic()):
+            self._put_back(shard, account, parcel)
+
+    def _put_back(self, shard: Shard, account: Account, parcel: Parcel) -> None:
+        """Park what was in a lane, unless it lies in the parked topic already."""
+        if parcel.claim.source is Source.PARKED:
+            self._parking.taken_back(account, parcel)
+        else:
+            self._keep(shard, account, parcel)
+
+    def _wants(self, account: Account, now: float) -> bool:
+        """Whether a destination can take a parked batch."""
+        if self._halted(account.destination) or self._lanes.full(account.destination):
+            return False
+        if not account.standing.open:
+            return True
+        alone = account.backlog.handed == 0 and self._lanes.waiting(account.destination) == 0
+        return alone and account.standing.may_probe(now)
 
     async def _run(self, lane: str) -> None:
         """Work a lane off, until nothing waits in it."""
-        while (parcel := self._lanes.take(lane)) is not None:
-            outcome = await self._deliver(parcel)
-            if parcel.claim.live:
-                record = decide(parcel, outcome, self._topics, int(time.time() * 1000))
-                if record is not None:
-                    await self._append(record)
-                self._settled.append((parcel.claim, parcel.offset))
-            self._lanes.landed(lane)
+        while (parcel := self._lanes.take(lane, time.monotonic())) is not None:
+            shard = self._shards.get(parcel.claim.partition)
+            if shard is None or parcel.batch is None or parcel.batch.is_test:
+                await self._send(parcel)
+            else:
+                await self._send_for(shard, shard.account(lane), parcel)
+            self._lanes.landed(lane, time.monotonic())
             self._landed.set()
+            self._parking.wake()
+
+    async def _send(self, parcel: Parcel) -> None:
+        """Deliver what belongs to no account: a test, or what cannot be read."""
+        pieces = await self._deliver(parcel)
+        if parcel.claim.live:
+            await self._append_all(decide(parcel, pieces, self._policy, _ms()))
+            self._settled.append((parcel.claim, parcel.offset))
+
+    async def _send_for(self, shard: Shard, account: Account, parcel: Parcel) -> None:
+        wait_s = account.standing.wait(time.monotonic())
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        if not parcel.claim.live:
+            return
+        if self._halted(account.destination):
+            self._put_back(shard, account, parcel)
+            return
+        pieces = await self._deliver(parcel)
+        was_open = account.standing.open
+        now = _ms()
+        if parcel.claim.live:
+            self._note(account, parcel, pieces)
+        refused = any(piece.outcome.verdict is Verdict.RETRY for piece in pieces)
+        stays = refused and parcel.claim.source is Source.PARKED and account.standing.open
+        known = parcel.delivery
+        if stays:
+            known = account.probed_in_vain(parcel.offset, known, pieces[-1].outcome.attempt, now)
+            if now - known.began > self._policy.max_age_ms:
+                stays, parcel.delivery = False, known
+        for report in reports(parcel, pieces, self._policy, now, stays=stays):
+            self._post(report)
+        if not parcel.claim.live:
+            return
+        if account.standing.open and not was_open:
+            self._stop(shard, account)
+        if not stays:
+            await self._append_all(appended := decide(parcel, pieces, self._policy, now))
+            self._count(account, appended, pieces, now)
+            self._settle(shard, account, parcel)
+        elif account.probes_in_vain >= PROBES_EACH and account.backlog.readable:
+            parcel.delivery = replace(parcel.delivery, began=known.began)
+            self._keep(shard, account, parcel, excused=False)
+        else:
+            self._parking.taken_back(account, parcel)
+
+    def _note(self, account: Account, parcel: Parcel, pieces: list[Piece]) -> None:
+        """Enter what the attempts tell of the receiver."""
+        now = time.monotonic()
+        for piece in pieces:
+            attempt, verdict = piece.outcome.attempt, piece.outcome.verdict
+            if attempt is None:
+                continue
+            if verdict is Verdict.RETRY:
+                account.standing.failed(attempt, now, piece.outcome.retry_after)
+            elif verdict is Verdict.DELIVERED:
+                account.standing.succeeded(attempt, now)
+            else:
+                account.standing.last = attempt
+        if parcel.batch is not None and all(piece.outcome.verdict is Verdict.DELIVERED for piece in pieces):
+            account.delivered(parcel.batch.stream, parcel.batch.sequence)
+        self._changed[account] = None
+
+    def _count(self, account: Account, appended: list[Append], pieces: list[Piece], now: int) -> None:
+        letters = sum(each.topic == self._policy.topics.dead_letters and each.value is not None for each in appended)
+        reason = next((piece.outcome.reason for piece in reversed(pieces) if piece.outcome.reason), "")
+        for _ in range(letters):
+            account.dead_letter(reason, now)
+
+    def _settle(self, shard: Shard, account: Account, parcel: Parcel) -> None:
+        if parcel.claim.source is Source.PARKED:
+            if parcel.claim.live:
+                self._parking.settled(shard, account, parcel)
+        else:
+            self._settled.append((parcel.claim, parcel.offset))
+        self._changed[account] = None
+
+    async def _append_all(self, records: list[Append]) -> None:
+        if records:
+            await asyncio.gather(*map(self._append, records))
+
+    async def _learn(self, shards: list[Shard]) -> None:
+        """Find out what earlier owners left."""
+        past = await self._past([shard.number for shard in shards])
+        for shard in shards:
+            shard.begin(past[shard.number])
+        self._parking.wake()
+
+    async def _tell_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_S)
+            changed, self._changed = self._changed, {}
+            for account in changed:
+                if self._owned(account):
+                    for record in self._words(account):
+                        self._post(record)
+
+    def _last_words(self, shards: list[Shard]) -> list[Awaitable[int]]:
+        accounts = [account for shard in shards for account in shard.accounts.values() if account in self._changed]
+        return [self._append(record) for account in accounts for record in self._words(account)]
+
+    def _words(self, account: Account) -> list[Append]:
+        """What is to be told of a destination now."""
+        status = account.status(self._lanes.waiting(account.destination), _ms())
+        about = Append(
+            self._policy.topics.status, account.destination.encode(), encode(status), partition=account.partition
+        )
+        return [*self._parking.tell(account), about]
+
+    def _owned(self, account: Account) -> bool:
+        shard = self._shards.get(account.partition)
+        return shard is not None and shard.accounts.get(account.destination) is account
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(error)
+
+
+def _ms() -> int:
+    return int(time.time() * 1000)

@@ -1,7 +1,9 @@
-"""Records that deliverers append, each awaited until the broker has it."""
+"""Records that deliverers append."""
 
 import asyncio
+import logging
 import threading
+from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message
 
@@ -14,26 +16,56 @@ WAKE_S = 0.5
 """How often the thread looks whether it is to end."""
 
 
+LINGER_MS = 2
+"""Parking writes many records at once, which then travel together."""
+
+log = logging.getLogger(__name__)
+
+
 class Outbox:
     """A producer whose callbacks run in a thread of its own; made and used by one event loop."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, buffer_bytes: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._producer = clients.producer(connection)
+        # What waits here is in memory anyway, under the lanes' budget: the queue must take all of that.
+        self._producer = clients.producer(
+            connection,
+            queue_buffering_max_kbytes=2 * buffer_bytes // 1024,
+            queue_buffering_max_messages=0,
+            linger_ms=LINGER_MS,
+        )
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="outbox", daemon=True)
         self._thread.start()
 
-    async def append(self, record: Append) -> None:
-        """Return once every in-sync replica has `record`; raises `BrokerUnavailable` if that cannot be had."""
-        acknowledged: asyncio.Future[None] = self._loop.create_future()
+    async def append(self, record: Append) -> int:
+        """Return the offset of `record` once all in-sync replicas have it; raises `BrokerUnavailable` otherwise.
 
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            self._loop.call_soon_threadsafe(_settle, acknowledged, error)
+        Records for one partition get there in the order of the calls.
+        """
+        acknowledged: asyncio.Future[int] = self._loop.create_future()
 
-        # One record a lane at most waits here, so the producer's own queue is never full.
-        self._producer.produce(record.topic, record.value, record.key, on_delivery=delivered)
-        await acknowledged
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            self._loop.call_soon_threadsafe(_settle, acknowledged, error, message.offset() or 0)
+
+        self._produce(record, delivered)
+        return await acknowledged
+
+    def post(self, record: Append) -> None:
+        """Append `record` some time soon; it is lost if the broker cannot take it."""
+        try:
+            self._produce(record, _posted)
+        except BufferError:
+            log.warning("record.dropped", extra={"topic": record.topic, "detail": "the queue is full"})
+
+    def _produce(self, record: Append, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+        headers: list[tuple[str, str | bytes | None]] = [*record.headers]
+        if record.partition is None:
+            self._producer.produce(record.topic, record.value, record.key, headers=headers, on_delivery=delivered)
+        else:
+            self._producer.produce(
+                record.topic, record.value, record.key, record.partition, headers=headers, on_delivery=delivered
+            )
 
     def close(self) -> None:
         """End the thread. What was not acknowledged yet may or may not have been appended."""
@@ -45,11 +77,16 @@ class Outbox:
             self._producer.poll(WAKE_S)
 
 
-def _settle(acknowledged: asyncio.Future[None], error: KafkaError | None) -> None:
+def _posted(error: KafkaError | None, message: Message) -> None:
+    if error is not None:
+        log.warning("record.dropped", extra={"topic": message.topic(), "detail": error.str()})
+
+
+def _settle(acknowledged: asyncio.Future[int], error: KafkaError | None, offset: int) -> None:
     if acknowledged.done():
         return
     if error is None:
-        acknowledged.set_result(None)
+        acknowledged.set_result(offset)
     else:
         acknowledged.set_exception(
             BrokerUnavailable(f"a record could not be written ({error.str()}): see whether the brokers are well")

@@ -1,10 +1,20 @@
 """A batch on its way through this process: what was read, and the claim under which it was read. Plain data."""
 
+from enum import Enum
+
 from auditcast.deliverers.offsets import Prefix
-from auditcast.schemas.records import Batch
+from auditcast.schemas.records import Batch, Delivery
 
 OVERHEAD = 1_500
 """Bytes that a parcel takes beside its two copies of the body, measured."""
+
+
+class Source(Enum):
+    """Where a parcel comes from."""
+
+    BATCHES = "batches"
+    RETRY = "retry"
+    PARKED = "parked"
 
 
 class Claim:
@@ -13,19 +23,23 @@ class Claim:
     Work done under a dead claim has no consequences: the partition's next owner does it again.
     """
 
-    __slots__ = ("live", "partition", "prefix", "topic")
+    __slots__ = ("live", "partition", "prefix", "source", "topic")
 
-    def __init__(self, topic: str, partition: int) -> None:
+    def __init__(self, topic: str, partition: int, source: Source = Source.BATCHES) -> None:
         self.topic = topic
         self.partition = partition
+        self.source = source
         self.prefix = Prefix()
         self.live = True
 
 
 class Parcel:
-    """One record of a batches topic. Either `batch` is set, or `problem` says why the record cannot be read."""
+    """One record of a topic of batches. Either `batch` is set, or `problem` says why the record cannot be read.
 
-    __slots__ = ("batch", "claim", "headers", "key", "offset", "problem", "size", "value")
+    `delivery` is what a copy carries beside the batch, `headers` are the record's others.
+    """
+
+    __slots__ = ("batch", "claim", "delivery", "headers", "key", "offset", "problem", "size", "value")
 
     def __init__(  # noqa: PLR0913  (a record's fields)
         self,
@@ -35,6 +49,7 @@ class Parcel:
         key: bytes | None,
         value: bytes | None,
         headers: list[tuple[str, bytes]],
+        delivery: Delivery | None = None,
         batch: Batch | None = None,
         problem: str = "",
     ) -> None:
@@ -43,6 +58,7 @@ class Parcel:
         self.key = key
         self.value = value
         self.headers = headers
+        self.delivery = delivery or Delivery(offset=offset)
         self.batch = batch
         self.problem = problem
         self.size = OVERHEAD + len(value or b"") + (len(batch.body) if batch else 0)

@@ -1,23 +1,25 @@
-"""The consumer of the batches topic, owned by one thread: whoever calls it does so from that thread alone.
+"""The consumer of the batches topic and the retry topics, owned by one thread: only that thread may call it.
 
 Partitions are shared out eagerly by the range assignor, which gives the same partition numbers of all topics to the
 same process: a rebalance takes everything away, and gives (mostly the same) partitions back under new claims.
+
+A retry topic has one delay, so its records fall due in their order: a partition is paused until its head is due.
 """
 
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable
 from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from auditcast.deliverers.parcels import Claim, Parcel
+from auditcast.deliverers.parcels import Claim, Parcel, Source
+from auditcast.deliverers.unpacking import not_before, unpacked
 from auditcast.kafka import clients
 from auditcast.kafka.errors import BrokerUnavailable, WrongTopics
+from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
-from auditcast.schemas.errors import Undecodable
-from auditcast.schemas.records import Batch
-from auditcast.schemas.wire import decode_as
 
 AT_ONCE = 32
 """Records taken by one read; the bounds of memory may be passed by so many."""
@@ -28,23 +30,36 @@ COMMITTED_S = 10.0
 WARN_EVERY_S = 30.0
 """How often one kind of the client's errors is logged."""
 
+JITTER = 0.1
+LONGEST_JITTER_S = 30.0
+"""A retry goes out at random up to a tenth of its delay late, so that what failed together does not come together."""
+
 Settled = tuple[Claim, int]
 
 log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Reads parcels, stores what is settled, pauses what is held.
+    """Reads parcels, stores what is settled, pauses what is held or not due.
 
+    `assigned` is called, in this thread, with claims that begin; they are paused until `read` is told what is held.
     `revoking` is called, in this thread, when claims are about to end: it has the work in flight finished as far as
     its time allows, and returns what was settled and not handed to `read` yet. The claims are dead on its return.
     """
 
     def __init__(
-        self, connection: Connection, topic: str, group: str, revoking: Callable[[list[Claim]], list[Settled]]
+        self,
+        connection: Connection,
+        *,
+        assigned: Callable[[list[Claim]], None],
+        revoking: Callable[[list[Claim]], list[Settled]],
     ) -> None:
+        topics = Topics(connection.topic_prefix)
         self._connection = connection
+        self._batches = topics.batches
+        self._assigning = assigned
         self._revoking = revoking
+        self._early: dict[Claim, float] = {}
         self._claims: dict[tuple[str, int], Claim] = {}
         self._committed: dict[Claim, int] = {}
         self._paused: set[Claim] = set()
@@ -52,7 +67,7 @@ class Reader:
         self._warned: dict[int, float] = {}
         self._consumer: Consumer = clients.member(
             connection,
-            group,
+            topics.deliverer_group,
             error_cb=self._failed,
             on_commit=_committed,
             auto_commit_interval_ms=1000,
@@ -63,7 +78,12 @@ class Reader:
             # A partition that goes on after a pause waits for the fetch under way, which waits so long for others.
             fetch_wait_max_ms=50,
         )
-        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._consumer.subscribe(
+            [topics.batches, *topics.retries],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._lost,
+        )
 
     def read(self, wait_s: float, settled: Iterable[Settled], held: frozenset[Claim] | None) -> list[Parcel]:
         """What came within `wait_s`. `held` are the claims to pause, None all of them.
@@ -71,7 +91,10 @@ class Reader:
         Raises an `AuditcastError` for what cannot be survived.
         """
         self._store(settled)
-        self._pause(set(self._claims.values()) if held is None else held.intersection(self._claims.values()))
+        now = time.time()
+        self._early = {claim: due for claim, due in self._early.items() if due > now}
+        wait = set(self._claims.values()) if held is None else held.intersection(self._claims.values())
+        self._pause(wait.union(self._early))
         first = self._consumer.poll(wait_s)
         if self._fatal is not None:
             raise BrokerUnavailable(f"the consumer cannot go on ({self._fatal.str()}): start the deliverer again")
@@ -98,24 +121,25 @@ class Reader:
         claim = self._claims.get((topic, partition))
         if claim is None:
             return None
+        if claim in self._early:
+            return None  # it was read ahead of the head, which has put it off
+        now = time.time()
+        if claim.source is Source.RETRY and (due := not_before(message) / 1000) > now:
+            self._put_off(claim, message, due)
+            return None
         self._expect(claim, offset)
         claim.prefix.begin(offset)
-        headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
-        value = message.value()
-        batch, problem = None, ""
-        try:
-            batch = decode_as(Batch, value or b"")
-        except Undecodable as unreadable:
-            problem = str(unreadable)
-        return Parcel(
-            claim,
-            offset,
-            key=message.key(),
-            value=value,
-            headers=[(name, content or b"") for name, content in headers or ()],
-            batch=batch,
-            problem=problem,
-        )
+        return unpacked(claim, message, int(now * 1000))
+
+    def _put_off(self, claim: Claim, message: Message, due: float) -> None:
+        """Read this record, and what follows, again when it is due."""
+        _, stamped = message.timestamp()
+        spread = min(max(due - stamped / 1000, 0.0) * JITTER, LONGEST_JITTER_S)
+        self._early[claim] = due + random.uniform(0, spread)  # noqa: S311  (nothing is kept secret by it)
+        place = TopicPartition(claim.topic, claim.partition, message.offset() or 0)
+        self._consumer.pause([place])
+        self._consumer.seek(place)
+        self._paused.add(claim)
 
     def _expect(self, claim: Claim, offset: int) -> None:
         """Say so if records expired before they were read: a loss, and never a silent one."""
@@ -146,8 +170,10 @@ class Reader:
         self._paused = set(held)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._claims = {(place.topic, place.partition): Claim(place.topic, place.partition) for place in partitions}
-        self._paused = set()
+        self._claims = {(place.topic, place.partition): self._claim(place) for place in partitions}
+        consumer.assign(partitions)
+        consumer.pause(partitions)
+        self._paused, self._early = set(self._claims.values()), {}
         try:
             places = consumer.committed(partitions, COMMITTED_S) if partitions else []
         except KafkaException as failed:
@@ -158,6 +184,10 @@ class Reader:
             self._claims[place.topic, place.partition]: place.offset for place in places if place.offset >= 0
         }
         log.info("partitions.assigned", extra={"partitions": _numbers(partitions)})
+        self._assigning(list(self._claims.values()))
+
+    def _claim(self, place: TopicPartition) -> Claim:
+        return Claim(place.topic, place.partition, Source.BATCHES if place.topic == self._batches else Source.RETRY)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # What is stored before this returns is committed by librdkafka before the partitions change hands.
@@ -179,7 +209,7 @@ class Reader:
             self._consumer.resume(_places(self._paused))
         for claim in claims:
             claim.live = False
-        self._claims, self._committed, self._paused = {}, {}, set()
+        self._claims, self._committed, self._paused, self._early = {}, {}, set(), {}
 
     def _failed(self, error: KafkaError) -> None:
         if error.fatal():
@@ -188,7 +218,7 @@ class Reader:
 
     def _complain(self, error: KafkaError) -> None:
         if error.code() in _NO_TOPIC:
-            raise WrongTopics("the topic of the batches does not exist: run 'auditcast topics create'")
+            raise WrongTopics("a topic of batches does not exist: run 'auditcast topics create'")
         if error.fatal() or error.code() in _NOT_ALLOWED:
             raise clients.translated(error, self._connection)
         self._warn(error)
@@ -211,7 +241,7 @@ def _places(claims: Iterable[Claim]) -> list[TopicPartition]:
 
 
 def _numbers(partitions: list[TopicPartition]) -> str:
-    return ",".join(str(place.partition) for place in sorted(partitions, key=lambda place: place.partition)) or "-"
+    return ",".join(map(str, sorted({place.partition for place in partitions}))) or "-"
 
 
 def _committed(error: KafkaError | None, _: list[TopicPartition]) -> None:

@@ -59,6 +59,11 @@ class Revision(Struct, frozen=True, kw_only=True):
         """Whether events are batched for the destination."""
         return self.state == "active"
 
+    @property
+    def halted(self) -> bool:
+        """Whether nothing is sent: what is collected, or was before, is parked until that ends."""
+        return self.state != "deleted" and (self.paused or (self.state == "disabled" and self.because == "gone"))
+
 
 class Control(Struct, frozen=True, kw_only=True):
     """What the pipeline itself puts into a partition of the events topic, authenticated (see sealing.py)."""
@@ -309,7 +314,7 @@ class TestResult(Struct, frozen=True, kw_only=True):
 class Alerted(Struct, frozen=True, kw_only=True):
     """What the owners of a destination were told by email (in `audit.alerts`, key: destination).
 
-    `number` emails, the newest at `at`. They know of `dead_letters` ever made, the newest at `last_dead_letter`, of the
+    `number` times, the last at `at`. They know of `dead_letters` ever made, the newest at `last_dead_letter`, of the
     system's `verdict` (a revision's number and nonce), and of everything that expires until `expiring`, and was told
     of again until `expiring_soon`. `warnings` emails, the last at `warned_at`, said that the destination will be paused
     because it does nothing but fail since `failing_from`. As far as they know there is an outage since `outage_since`,

@@ -1,0 +1,79 @@
+"""Reads what is parked, from any offsets that it is told, in a thread of whoever calls it."""
+
+import logging
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from msgspec import Struct
+
+from auditcast.kafka import clients
+from auditcast.kafka.settings import Connection
+
+AT_ONCE = 32
+"""Records taken by one read."""
+
+log = logging.getLogger(__name__)
+
+
+class Found(Struct, frozen=True):
+    """What one read gave: records, in the order of each partition, and the ends that it came to, by partition."""
+
+    messages: list[Message]
+    ends: dict[int, int]
+
+
+class ParkedReader:
+    """A plain consumer: no group, no commits. Made when first needed; one thread at a time."""
+
+    def __init__(self, connection: Connection, topic: str) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._consumer: Consumer | None = None
+        self._at: dict[int, int] = {}
+
+    def read(self, wanted: Mapping[int, int], wait_s: float) -> Found:
+        """What came within `wait_s` of the partitions in `wanted`, each from its offset there on.
+
+        Raises `AuditcastError` if it cannot be read.
+        """
+        if self._consumer is None:
+            self._consumer = clients.reader(
+                self._connection,
+                # What expired before it was released is skipped, and said.
+                auto_offset_reset="earliest",
+                # A pass that ends throws away what was fetched ahead.
+                queued_max_messages_kbytes=2 * 1024,
+                fetch_max_bytes=4_000_000,
+                fetch_wait_max_ms=50,
+            )
+        if self._at != wanted:
+            self._at = dict(wanted)
+            self._consumer.assign([TopicPartition(self._topic, *place) for place in wanted.items()])
+        found = Found([], {})
+        first = self._consumer.poll(wait_s)
+        if first is not None:
+            for message in (first, *self._consumer.consume(AT_ONCE - 1, 0)):
+                self._take(message, found)
+        return found
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _take(self, message: Message, found: Found) -> None:
+        error = message.error()
+        partition, offset = message.partition(), message.offset()
+        if partition not in self._at or offset is None:
+            pass
+        elif error is None:
+            if offset > self._at[partition]:
+                log.error("parked.expired", extra={"partition": partition, "from": self._at[partition], "to": offset})
+            self._at[partition] = offset + 1
+            found.messages.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            self._at[partition] = max(offset, self._at[partition])
+            found.ends[partition] = self._at[partition]
+        if error is not None and (error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED):
+            raise clients.translated(error, self._connection)
