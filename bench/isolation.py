@@ -29,7 +29,7 @@ ILLNESSES = {
 SETTINGS = {"retry_delays_ms": "2000,4000,8000,16000,32000", "probe_ms": 5000}
 """Shorter than the defaults, so that what is retried and probed weighs on the few seconds of a bench."""
 
-WARM_S = 5.0
+WARM_S = 10.0
 
 
 class Phase(NamedTuple):
