@@ -77,9 +77,10 @@ def test_the_life_of_a_destination(run: Shell) -> None:
     assert (shape["state"], shape["number"], shape["headers"]) == ("active", 1, ["Authorization"])
 
     shown = run("show", "dst_1", "--json").json
-    assert shown == shape | {"status": shown["status"]}
+    nowhere_yet = {"partitions": 0, "of": 1, "since": None}
+    assert shown == shape | {"status": shown["status"], "in_force": nowhere_yet}
     assert (shown["status"]["state"], shown["status"]["at"]) == ("active", None)
-    assert run("list", "--json").json == [shown]
+    assert run("list", "--json").json == [shape | {"status": shown["status"]}]
     assert run("list", "--workspace", "ws_2", "--json").json == []
 
     edited = run("edit", "dst_1", "--window-events", "1", "--remove-header", "authorization", "--json").json
@@ -98,6 +99,17 @@ def test_the_life_of_a_destination(run: Shell) -> None:
     refused = run("enable", "dst_1")
     assert (refused.code, refused.out) == (1, "")
     assert "was deleted, which is final" in refused.err
+
+
+def test_the_secret_is_shown_even_if_nothing_comes_of_waiting(run: Shell) -> None:
+    waited = run(*ADD, "--wait", "--timeout", "0.1", "--json")
+    assert (waited.code, waited.err.count("\n")) == (1, 1)
+    assert "dst_1 is not in force yet after 0.1 s: see whether 'auditcast processor' runs" in waited.err
+    told = json.loads(waited.out)
+    assert told["secret"].startswith("whsec_")
+    assert told["in_force"] is None
+    assert run(*ADD, "--disabled", "--since", "1h").code == 2
+    assert "'soon' says no time" in run(*ADD, "--since", "soon").err
 
 
 def test_repeating_a_command_does_no_harm(run: Shell) -> None:

@@ -14,6 +14,16 @@ def is_gone(revision: Revision) -> bool:
     return revision.state == "disabled" and revision.because == GONE
 
 
+def added(revision: Revision, secret: str | None) -> str:
+    """Its secret is None if it was there before."""
+    if secret is None:
+        return f"{revision.destination} is there with these settings already, {revision.state}: nothing to do."
+    return (
+        f"{revision.destination} is added, {revision.state}.\n\n  Secret: {secret}\n\n"
+        "It signs every delivery. Keep it now: it is never shown again."
+    )
+
+
 def edited(revision: Revision) -> str:
     return _sentences(f"{revision.destination} is changed.", _held_back(revision))
 

@@ -11,6 +11,17 @@ from typing import Any
 import click
 
 from auditcast.console import options, revisions, telling
+from auditcast.console.arriving import (
+    Arrival,
+    arrival_lines,
+    arrival_options,
+    arrival_shape,
+    arrive,
+    in_force,
+    reach_shape,
+    reach_text,
+    wish,
+)
 from auditcast.console.backfilling import backfill
 from auditcast.console.cards import card, table
 from auditcast.console.options import json_option, setting_options
@@ -42,11 +53,22 @@ command.add_command(backfill)
 @setting_options
 @click.option("--disabled", is_flag=True, help="Collect nothing until it is enabled.")
 @click.option("--id", "id_", help="An id of your own; repeating the command with it does no harm.")
+@arrival_options
 @json_option
-def add(
-    *, workspace: str | None, organization: str | None, disabled: bool, id_: str | None, json_: bool, **given: Any
+def add(  # noqa: PLR0913  (each is one option)
+    *,
+    workspace: str | None,
+    organization: str | None,
+    disabled: bool,
+    id_: str | None,
+    wait: bool,
+    since: str | None,
+    timeout: float,
+    json_: bool,
+    **given: Any,
 ) -> None:
     """Add a destination, and print its secret, this once."""
+    wished = wish(wait=wait, since=since, timeout=timeout, disabled=disabled)
     rules = options.rules()
     secret = revisions.secret_text(secrets.token_bytes(revisions.SECRET_BYTES))
     wanted = revisions.created(
@@ -65,14 +87,18 @@ def add(
             lambda newest: wanted if newest is None else revisions.same_as(newest, wanted, rules),
         ).revision
     ours = now.secret == wanted.secret  # else another console added it, at any time before
-    if json_:
-        shape = {"changed": ours, "destination": destination_shape(now), "secret": secret if ours else None}
-        click.echo(as_json(shape))
-    elif ours:
-        click.echo(f"{now.destination} is added, {now.state}.\n\n  Secret: {secret}\n")
-        click.echo("It signs every delivery. Keep it now: it is never shown again.")
-    else:
-        click.echo(f"{now.destination} is there with these settings already, {now.state}: nothing to do.")
+    if not json_:
+        click.echo(telling.added(now, secret if ours else None))
+    arrival = Arrival()
+    try:
+        arrive(now, wished, arrival)
+    finally:  # the secret is shown whatever failed: it is never shown again
+        if json_:
+            shape = {"changed": ours, "destination": destination_shape(now), "secret": secret if ours else None}
+            click.echo(as_json(shape | arrival_shape(wished, arrival)))
+        else:
+            for line in arrival_lines(arrival):
+                click.echo(line)
 
 
 @command.command("list")
@@ -111,10 +137,12 @@ def show(*, id_: str, json_: bool) -> None:
         found = registry.get(id_)
     if json_:
         [shape] = _with_status(connection, [found])
-        click.echo(as_json(shape))
+        click.echo(as_json(shape | {"in_force": reach_shape(in_force(connection, found))}))
     else:
         fared, counted = statuses(connection), left_out(connection, [found])
-        click.echo(render(card(found, fared.get(id_), counted.get(id_, LeftOut()), _now())), nl=False)
+        lines = card(found, fared.get(id_), counted.get(id_, LeftOut()), _now())
+        lines.add_row("In force", reach_text(in_force(connection, found)))
+        click.echo(render(lines), nl=False)
 
 
 @command.command("edit")
