@@ -22,6 +22,7 @@ from auditcast.deliverers.settings import Settings
 from auditcast.deliverers.transport import Limits, Transport
 from auditcast.kafka.errors import BrokerUnavailable, PartialRead
 from auditcast.kafka.names import Topics
+from auditcast.kafka.settings import variable
 from auditcast.kafka.topics import require
 from auditcast.kafka.views import View, read_compacted
 from auditcast.schemas.networks import networks
@@ -79,7 +80,8 @@ class _Deliverer:
         self._topics = Topics(self._connection.topic_prefix)
         allowed = networks(settings.allowed_networks)
         host.allow_files(settings.delivery_connections)
-        context = host.tls(settings.delivery_ca_file)
+        context = host.tls(settings.delivery_ca_file, variable("delivery_ca_file"))
+        context.set_alpn_protocols(["http/1.1"])
         limits = _limits(settings)
         guard = egress.guard(settings.egress_proxy, settings.egress_proxy_login, allowed, limits.connect / 2)
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)

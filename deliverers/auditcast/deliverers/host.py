@@ -20,20 +20,20 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def tls(ca_file: str) -> ssl.SSLContext:
-    """The system's authorities and those of `ca_file`; TLS 1.2 and above, certificates and names verified."""
-    # Not `create_default_context`, which obeys SSLKEYLOGFILE: whoever has that file can read what was delivered.
+def tls(ca_file: str, setting: str) -> ssl.SSLContext:
+    """The system's authorities and those of `ca_file`; TLS 1.2 and above, certificates and names verified.
+
+    `setting` is the variable that names the file.
+    """
+    # Not `create_default_context`, which obeys SSLKEYLOGFILE: whoever has that file can read what was sent.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
     if ca_file:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError):
-            raise Misconfigured(
-                f"AUDITCAST_DELIVERY_CA_FILE: {ca_file} is no readable PEM file of certificates"
-            ) from None
+            raise Misconfigured(f"{setting}: {ca_file} is no readable PEM file of certificates") from None
     return context
 
 

@@ -32,6 +32,10 @@ def authorities(ca: trustme.CA, tmp_path: Path) -> str:
     return str(tmp_path / "ca.pem")
 
 
+def _ours(authorities: str) -> ssl.SSLContext:
+    return host.tls(authorities, "AUDITCAST_DELIVERY_CA_FILE")
+
+
 def _transport(context: ssl.SSLContext) -> Transport:
     return Transport(context, Guard(LOOPBACK, 1), Limits(5, 5, 5, 5))
 
@@ -124,12 +128,12 @@ async def test_a_certificate_that_proves_nothing_is_refused(
 ) -> None:
     made, name, said = CERTIFICATES[what]
     async with _serving(made(ca, tmp_path)) as port:
-        assert await _failure(host.tls(authorities), f"https://{name}:{port}/") == (Reason.CERTIFICATE_REFUSED, said)
+        assert await _failure(_ours(authorities), f"https://{name}:{port}/") == (Reason.CERTIFICATE_REFUSED, said)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 async def test_tls_of_the_past_is_refused(ca: trustme.CA, authorities: str) -> None:
-    offered, ours = _issued(ca, "localhost"), host.tls(authorities)
+    offered, ours = _issued(ca, "localhost"), _ours(authorities)
     offered.minimum_version = offered.maximum_version = ssl.TLSVersion.TLSv1_1
     for context in (offered, ours):
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # so that nothing but our least version stands in the way
@@ -143,7 +147,7 @@ async def test_session_keys_are_written_nowhere(
 ) -> None:
     keys = tmp_path / "keys.log"
     monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
-    transport = _transport(host.tls(authorities))
+    transport = _transport(_ours(authorities))
     async with Hostile(ca) as receiver:
         assert (await transport.post(httpx.URL(receiver.url("/ok")), [], b"[]")).status == 200
         await transport.close()
@@ -154,4 +158,4 @@ def test_a_file_that_holds_no_authorities_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
     for name in ("empty.pem", "missing.pem"):
         with pytest.raises(Misconfigured, match="AUDITCAST_DELIVERY_CA_FILE"):
-            host.tls(str(tmp_path / name))
+            _ours(str(tmp_path / name))

@@ -1,16 +1,15 @@
 """The mail server: one connection, verified, and its refusals sorted by who can mend them."""
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
 
 import aiosmtplib
 from msgspec import Struct
 
+from auditcast.deliverers import host
 from auditcast.deliverers.alerts.misfortunes import PostClosed, misfortune, said
 from auditcast.deliverers.alerts.settings import Settings
-from auditcast.schemas.errors import Misconfigured
 
 
 class Receipt(Struct, frozen=True):
@@ -36,7 +35,7 @@ class Post:
             password=settings.smtp_password.reveal() or None,
             use_tls=security == "tls",
             start_tls=security == "starttls",
-            tls_context=None if security == "none" else _tls(settings.smtp_ca_file),
+            tls_context=None if security == "none" else host.tls(settings.smtp_ca_file, "AUDITCAST_SMTP_CA_FILE"),
             timeout=self._timeout_s,
         )
 
@@ -92,15 +91,3 @@ def _receipt(to: Sequence[str], refused: dict[str, tuple[int, str]]) -> Receipt:
         later={address: said(code, text) for address, (code, text) in refused.items() if code < 500},
         never={address: said(code, text) for address, (code, text) in refused.items() if code >= 500},
     )
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    """The system's authorities and those of `ca_file`; TLS 1.2 and above, certificates and names verified."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError):
-            raise Misconfigured(f"AUDITCAST_SMTP_CA_FILE: {ca_file} is no readable PEM file of certificates") from None
-    return context
