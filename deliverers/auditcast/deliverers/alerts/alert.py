@@ -46,8 +46,12 @@ class Situation(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """What the operator set. `pause_after` is 0 for never; what is kept for ever has no retention."""
+    """What the operator set. `pause_after` is 0 for never; what is kept for ever has no retention.
 
+    There is at most one email in `every` ms about a destination.
+    """
+
+    every: int = HOUR_MS
     pause_after: int
     parked_retention: int | None
     letters_retention: int | None

@@ -130,7 +130,7 @@ class _Alerts:
         while True:
             pause_s = HOUR_MS / 1000
             try:
-                kept = await asyncio.to_thread(policy, self._connection, self._settings.pause_after_days)
+                kept = await asyncio.to_thread(policy, self._settings)
                 watch.learn(kept)
                 watch.learn_ageing(await asyncio.to_thread(self._scan, kept))
             except AuditcastError as failed:

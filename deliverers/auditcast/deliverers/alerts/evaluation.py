@@ -6,14 +6,14 @@ So it does not matter when it is asked, how often, or what was missed in between
 from msgspec.structs import replace
 
 from auditcast.deliverers.alerts import expiry, pausing
-from auditcast.deliverers.alerts.alert import DAY_MS, HOUR_MS, Alert, Kind, Policy, Situation
+from auditcast.deliverers.alerts.alert import DAY_MS, Alert, Kind, Policy, Situation
 from auditcast.schemas.records import Alerted, Revision, Status
 
 
 def evaluate(situation: Situation, told: Alerted, policy: Policy, now: int) -> Alert | None:
-    """The email that is due `now`; at most one an hour, whatever happens."""
+    """The email that is due `now`; at most one in `policy.every` ms, whatever happens."""
     # Clocks differ between workers, so a time in the future is as near as one in the past.
-    if situation.revision.state == "deleted" or abs(now - told.at) < HOUR_MS:
+    if situation.revision.state == "deleted" or abs(now - told.at) < policy.every:
         return None
     end = expiry.expires_at(situation, policy)
     due = {
@@ -26,7 +26,7 @@ def evaluate(situation: Situation, told: Alerted, policy: Policy, now: int) -> A
         Kind.EXPIRING: expiry.due(end, told.expiring, expiry.ahead(policy), now),
     }
     kinds = tuple(kind for kind in Kind if due[kind])
-    if not kinds or (kinds == (Kind.UNDELIVERED,) and abs(now - told.at) < _quiet(told)):
+    if not kinds or (kinds == (Kind.UNDELIVERED,) and abs(now - told.at) < _quiet(told, policy)):
         return None
     return _alert(kinds, situation, told, policy, now)
 
@@ -86,11 +86,11 @@ def _outage(after: Alerted, kinds: tuple[Kind, ...], status: Status, fresh: int)
     return after
 
 
-def _quiet(told: Alerted) -> int:
+def _quiet(told: Alerted, policy: Policy) -> int:
     """How long an outage with nothing new but its sums is not told of again: 1 h, 2 h, 4 h, … a day."""
     if not told.outage:
-        return HOUR_MS
-    return min(HOUR_MS << min(told.number - told.outage, 5), DAY_MS)
+        return policy.every
+    return min(policy.every << min(told.number - told.outage, 5), DAY_MS)
 
 
 def _recovered(situation: Situation, told: Alerted) -> bool:

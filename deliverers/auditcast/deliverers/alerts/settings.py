@@ -51,6 +51,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             extra={FORM: "a URL that begins with https:// or http://, without query"},
         ),
     ] = ""
+    alert_every_ms: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=86_400_000,
+            description="The shortest time between two emails about one destination, in milliseconds",
+        ),
+    ] = 3_600_000
     pause_after_days: Annotated[
         float,
         Meta(ge=0, le=365, description="Days of nothing but failures after which a destination is paused; 0: never"),

@@ -166,6 +166,18 @@ def test_an_outage_is_told_of_less_and_less_often_with_its_sums() -> None:
     assert world.told.outage == 0
 
 
+def test_how_soon_the_next_email_may_follow_is_a_setting() -> None:
+    world = World()
+    world.bury()
+    world.look("")
+    world.now += MINUTE_MS
+    world.succeed()
+    assert evaluate(world.situation, world.told, POLICY, world.now) is None
+    alert = evaluate(world.situation, world.told, replace(POLICY, every=MINUTE_MS), world.now)
+    assert alert is not None
+    assert alert.kinds == (Kind.RECOVERED,)
+
+
 def test_it_is_paused_after_two_warnings_and_told_of_that() -> None:
     world = World()
     for _ in range(6 * 24):
