@@ -70,11 +70,13 @@ class Chronicle:
         delivered = attempted.fate == "delivered"
         answer = f"status {attempt.status}" if attempt.status is not None else attempt.error or "no answer"
         follows = _FOLLOWS.get(attempted.fate, f"waits in {attempted.fate}")
-        again = ", sent again by the operator" if attempted.replay else ""
-        self.say(
-            f"batch {attempted.sequence}, attempt {attempted.number}{again}: {answer}, {follows}",
-            "green" if delivered else "red",
-        )
+        if attempted.replay:
+            what = "sent again by the operator"
+        elif attempted.fate == "parked":
+            what = "as a probe"
+        else:
+            what = f"attempt {attempted.number}"
+        self.say(f"batch {attempted.sequence}, {what}: {answer}, {follows}", "green" if delivered else "red")
 
     def email(self, email: EmailMessage) -> None:
         """An email has come."""
@@ -109,7 +111,7 @@ class Chronicle:
 _FOLLOWS: Mapping[str, str] = {
     "delivered": "delivered",
     "dead-letter": "given up: a dead letter",
-    "parked": "it stays parked",
+    "parked": "stays parked",
     "split": "it is split",
     "none": "",
 }

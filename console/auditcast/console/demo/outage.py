@@ -31,6 +31,7 @@ DELAYS_S = (1.0, 1.5, 2.0, 2.5, 3.0)
 ENVIRONMENT = {
     "AUDITCAST_RETRY_DELAYS_MS": ",".join(str(int(1000 * delay)) for delay in DELAYS_S),
     "AUDITCAST_PROBE_MS": "1000",
+    "AUDITCAST_ALERT_EVERY_MS": "1000",
 }
 RATE = 30.0
 WELL_S = 4.0
