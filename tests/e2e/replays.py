@@ -184,10 +184,14 @@ class Shell:
     def __init__(
         self, connection: Connection, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setenv(variable("bootstrap_servers"), connection.bootstrap_servers)
-        monkeypatch.setenv(variable("topic_prefix"), connection.topic_prefix)
         self._monkeypatch = monkeypatch
         self._capfd = capfd
+        self.setting("bootstrap_servers", connection.bootstrap_servers)
+        self.setting("topic_prefix", connection.topic_prefix)
+
+    def setting(self, field: str, value: str) -> None:
+        """Give a setting to all commands from now on."""
+        self._monkeypatch.setenv(variable(field), value)
 
     def __call__(self, *args: str) -> Ended:
         self._monkeypatch.setattr(sys, "argv", ["auditcast", *args])

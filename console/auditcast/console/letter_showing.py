@@ -18,6 +18,9 @@ from auditcast.schemas.records import Revision
 
 RevisionOf = Callable[[str], Revision | None]
 
+LEAST = {"For": len("organization"), "Reasons": len("status-503")}
+"""Widths that keep words whole on a narrow terminal."""
+
 UNREADABLE = "(unreadable records)"
 """Stands for the destination of what nobody could read."""
 
@@ -119,7 +122,7 @@ def _lines(first: str, *titles: str | tuple[str]) -> Table:
         if isinstance(title, tuple):
             lines.add_column(title[0], justify="right")
         else:
-            lines.add_column(title, overflow="fold")
+            lines.add_column(title, overflow="fold", min_width=LEAST.get(title))
     return lines
 
 

@@ -106,5 +106,5 @@ def _sum(report: Report) -> str:
 def _failures(destination: str, course: Course, report: Report) -> str:
     told = f"{printable(destination)}: {course.failed:,} failed, the last with {printable(course.why)}"
     if course.given_up and course.waiting:
-        told += f"; after so many in a row the other {count(len(course.waiting), *report.noun)} were not tried"
+        told += f"; after so many in a row the rest of its {report.noun[1]}, {len(course.waiting):,}, was not tried"
     return f"{told}."

@@ -33,9 +33,11 @@ def replay_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option(
             "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
-            help="Seconds to wait while no deliverer tells of anything.",
+            metavar="SECONDS", help="How long to wait while no deliverer tells of anything.",
         ),
-        click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Send at most so many a second."),
+        click.option(
+            "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Send at most N a second."
+        ),
         click.option("--dry-run", is_flag=True, help="Only say what would be sent."),
     ):  # fmt: skip
         command = option(command)

@@ -106,6 +106,8 @@ def replay(  # noqa: PLR0913  (its options)
                 click.echo(f"auditcast: {sentence}", err=True)
         if found and not (plan.items or plan.again):
             raise NothingToSend(f"none of these can be sent again: {'; '.join(plan.refused)}")
+        if dry_run and found and not json_:
+            click.echo(f"{_sum(plan)} would be sent again.")
         if dry_run or not found:
             return
         replay_shell.confirm(f"Send {_sum(plan)} again?", yes=yes)
