@@ -19,11 +19,13 @@ from auditcast.schemas.records import Attempted
 EMAIL_LINES = 12
 """So much of an email is shown; the whole is in the mailbox."""
 
+SHOW_EVERY_S = 0.25
+
 _STYLES = {"active": "green", "failing": "red", "paused": "yellow"}
 
 
 class Line(Struct, frozen=True):
-    """How one destination fares; `late` are batches that were made and have not arrived."""
+    """How one destination fares; `late` are batches that were made and have not arrived, those parked among them."""
 
     name: str
     state: str
@@ -41,6 +43,7 @@ class Chronicle:
         self._console = console
         self._lines = lines
         self._began = time.monotonic()
+        self._shown = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -82,16 +85,9 @@ class Chronicle:
         """An email has come."""
         body = email.get_body(("plain",))
         text = body.get_content().strip().splitlines() if body is not None else []
-        shown = [line for line in text if line.strip("= ")][:EMAIL_LINES]
-        self._console.print(
-            Panel(
-                Text("\n".join([*shown, "…"])),
-                title=Text(f"Email to {email['To']}: {email['Subject']}"),
-                title_align="left",
-                border_style="cyan",
-                padding=(0, 1),
-            )
-        )
+        shown = Text(f"To: {email['To']}\n").append(f"Subject: {email['Subject']}\n\n", "bold")
+        shown.append("\n".join([line for line in text if line.strip("= ")][:EMAIL_LINES]))
+        self._console.print(Panel(shown.append("\n…"), title="an email", title_align="left", border_style="cyan"))
 
     def command(self, said: Said) -> None:
         """An operator ran a command."""
@@ -99,8 +95,10 @@ class Chronicle:
         self._console.print(Text(said.output.rstrip()), soft_wrap=True)
 
     def refresh(self) -> None:
-        """Show the table as it is now."""
-        if self._live is not None:
+        """Show the table as it is now; cheap to call often."""
+        now = time.monotonic()
+        if self._live is not None and now - self._shown >= SHOW_EVERY_S:
+            self._shown = now
             self._live.update(table(self._lines()), refresh=True)
 
     def snapshot(self) -> None:
@@ -120,10 +118,10 @@ _FOLLOWS: Mapping[str, str] = {
 def table(lines: list[Line]) -> RenderableType:
     """The destinations, one a line."""
     found = Table(box=None, pad_edge=False)
-    found.add_column("destination")
-    found.add_column("state")
-    for title in ("events", "batches", "on their way", "of these parked", "dead letters"):
-        found.add_column(title, justify="right")
+    found.add_column("destination", no_wrap=True)
+    found.add_column("state", no_wrap=True)
+    for title in ("events", "batches", "under way", "parked", "dead letters"):
+        found.add_column(title, justify="right", no_wrap=True)
     for line in lines:
         numbers = (line.events, line.batches, line.late, line.parked, line.dead)
         found.add_row(line.name, Text(line.state, _STYLES.get(line.state, "")), *(f"{number:,}" for number in numbers))

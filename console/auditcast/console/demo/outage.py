@@ -132,6 +132,7 @@ class Outage:
             self._vantage.names[destination] = scope.name
             self._unlucky = self._unlucky or destination
         await self._must(self._customers.all_in_force, "the destinations did not come in force")
+        self._chronicle.say("all destinations are in force")
 
     async def _all_is_well(self) -> None:
         self._chronicle.chapter("All is well", f"{RATE:.0f} events a second, in batches of up to 20 or two seconds.")

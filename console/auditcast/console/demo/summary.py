@@ -18,7 +18,9 @@ def summary(outcome: Outcome, names: Mapping[str, str], seed: int) -> Renderable
     killed = f", {outcome.kills} workers killed" if outcome.kills else ""
     said = f"{totals.emitted:,} events emitted, {totals.delivered:,} deliveries, {totals.seconds:.0f} s in all{killed}"
     verdict = "Every event arrived at every destination: signed, in its place, exactly as chained."
-    return Group("", _table(outcome.rows, names), "", f"{said} (seed {seed})", _verdict(outcome.problems, verdict))
+    return Group(
+        "", _table(outcome.rows, names), "", Text(f"{said} (seed {seed})"), _verdict(outcome.problems, verdict)
+    )
 
 
 def outage_summary(outcome: outage.Outcome, mailbox: Path) -> RenderableType:
@@ -31,12 +33,12 @@ def outage_summary(outcome: outage.Outcome, mailbox: Path) -> RenderableType:
         f"The emails are in {mailbox}.",
     ]
     verdict = "Nothing is owed any more: every event arrived everywhere, and every chain is complete."
-    return Group("", _table(outcome.rows, outcome.names), "", *lines, _verdict(outcome.problems, verdict))
+    return Group("", _table(outcome.rows, outcome.names), "", *map(Text, lines), _verdict(outcome.problems, verdict))
 
 
 def _table(rows: Sequence[Row], names: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("destination")
+    table.add_column("destination", no_wrap=True)
     for title in ("events", "delivered", "missing", "unexpected", "altered"):
         table.add_column(title, justify="right")
     for row in rows:
