@@ -38,6 +38,16 @@ async def auditcast(pipeline: Pipeline, *args: str) -> Any:
     return json.loads(out)
 
 
+async def delivered(pipeline: Pipeline, event: str) -> Any:
+    """What `trace` tells of the only destination, once the attempt, which nobody waits for, is reported."""
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    while True:
+        (told,) = (await auditcast(pipeline, "trace", event))["destinations"]
+        if told["state"] == "delivered":
+            return told
+        assert asyncio.get_running_loop().time() < deadline, told
+
+
 async def test_a_new_destination_gets_what_happened_before_it_came(pipeline: Pipeline) -> None:
     workspace, other = fresh(), fresh()
     before = pipeline.emit(workspace, 230, organization="org_1")
@@ -52,6 +62,10 @@ async def test_a_new_destination_gets_what_happened_before_it_came(pipeline: Pip
     assert not ledger.wrong
     assert not ledger.missing
     made = pipeline.batches(ledger)
+
+    for event in (before[0], before[-1], after[0]):
+        traced = await delivered(pipeline, event)
+        assert traced["attempts"][-1]["status"] == 200
 
     again = await auditcast(pipeline, "destinations", "backfill", ledger.destination, "--since", "1h")
     assert (again["events"], again["streams"]) == (0, [])
