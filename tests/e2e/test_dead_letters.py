@@ -4,7 +4,10 @@ import os
 import signal
 
 import pytest
+from confluent_kafka import KafkaException
 
+from auditcast.kafka import clients
+from auditcast.kafka.local import Broker
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.scans import Scan
@@ -254,6 +257,23 @@ def test_unreadable_records_go_to_their_topic_again_as_they_were(world: World, r
     assert (one.key(), one.partition(), one.headers()) == (b"ws_9", partition_of("ws_9", PARTITIONS), [("a", b"b")])
     assert (two.key(), two.partition(), two.headers()) == (None, 2, None)
     assert world.rows(world.topics.batches) == [(b"dst_9", b'{"broken": 3}', {})]
+
+
+def test_a_replay_of_records_that_was_killed_leaves_nothing_half_done(world: World, run: Shell, broker: Broker) -> None:
+    if not broker.transactions:
+        pytest.skip("this broker does not keep what a transaction promises")
+    key = world.unreadable(1)
+    killed = clients.producer(world.connection, transactional_id=f"{world.connection.topic_prefix}.replay")
+    killed.init_transactions(30)
+    killed.begin_transaction()
+    killed.produce(world.topics.events, b'{"broken": 1}', "ws_1")
+    killed.produce(world.topics.dead_letters, None, key)
+    killed.flush(30)
+    assert run("dead-letters", "replay", "--all", "--yes").code == 0
+    with pytest.raises(KafkaException, match=r"[Ff]enced"):
+        killed.commit_transaction()
+    assert [value for _, value, _ in world.rows(world.topics.events)] == [b'{"broken": 1}']
+    assert world.owed() == set()
 
 
 def test_resolving_is_on_record_in_the_partition_of_the_letter(world: World, run: Shell) -> None:

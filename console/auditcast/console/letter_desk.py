@@ -33,10 +33,11 @@ class Desk:
         return None if destination is None else self._revisions.get(destination)
 
     def chosen(self, wanted: Filters) -> list[Letter]:
-        """The letters that are meant; raises `NoSuchLetter` for a key that there is not."""
+        """The letters that are meant, in their order; raises `NoSuchLetter` for a key that there is not."""
         for key in wanted.keys:
             self.mailbag.get(key)
-        return [letter for letter in self.mailbag.letters.values() if wanted.match(letter, self._workspace)]
+        found = [letter for letter in self.mailbag.letters.values() if wanted.match(letter, self._workspace)]
+        return sorted(found, key=lambda letter: letter.order)
 
     def replay(self, plan: Plan, limits: Limits) -> Report:
         """Send what `plan` says: first the batches, then the records that could not be read."""

@@ -99,9 +99,9 @@ def groups_table(groups: Iterable[Group], revision_of: RevisionOf, now: int) -> 
 
 
 def letters_table(letters: Iterable[Letter], now: int) -> Table:
-    """One line a letter, in the order in which the letters of a destination are sent again."""
+    """One line a letter."""
     lines = _lines("Key", ("Events",), ("Attempts",), "Failed", "Reason")
-    for letter in sorted(letters, key=lambda letter: (letter.destination or "~", letter.order, letter.at)):
+    for letter in letters:
         lines.add_row(
             printable(letter.key), f"{letter.events:,}", str(letter.attempts), ago(letter.at, now),
             printable(letter.reason),

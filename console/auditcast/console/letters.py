@@ -53,9 +53,10 @@ class Letter(Struct, frozen=True, kw_only=True, gc=False):
         return self.last_event - self.first_event + 1 if self.stream else 1
 
     @property
-    def order(self) -> tuple[str, int, int]:
-        """The order in which the letters of a destination are sent again."""
-        return (self.stream, self.sequence, self.first_event)
+    def order(self) -> tuple[bool, str, str, int, int, int]:
+        """By destination, in the order in which its letters are sent again; those without a destination come last."""
+        at = (self.stream, self.sequence, self.first_event, self.at)
+        return (self.destination is None, self.destination or "", *at)
 
 
 class Filters(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ def planned(letters: Iterable[Letter], revision_of: RevisionOf) -> Plan:
     """What is to be done with `letters`."""
     plan = Plan([], [], {})
     refusals: dict[str, str] = {}
-    for letter in sorted(letters, key=lambda letter: (letter.destination or "", letter.order, letter.at)):
+    for letter in sorted(letters, key=lambda letter: letter.order):
         why = letter.hindrance
         if not why and letter.destination is not None:
             if letter.destination not in refusals:

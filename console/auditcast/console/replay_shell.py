@@ -100,7 +100,7 @@ def _silence(connection: Connection, run: Run, timeout: float) -> str:
         )
     return (
         f"no deliverer told of anything for {timeout:g} s: see whether 'auditcast deliverer' runs;"
-        f" the {run.flying:,} under way go out when one does, and nothing is lost"
+        f" what is under way ({run.flying:,}) goes out when one does, and nothing is lost"
     )
 
 
