@@ -94,17 +94,20 @@ class Scan:
                 self._consumer.pause([TopicPartition(self.topic, partition)])
 
     def _next(self) -> Message:
-        deadline = time.monotonic() + self._timeout
-        while time.monotonic() < deadline:
+        deadline = None  # no clock is asked as long as all goes well: this is done for every record
+        while deadline is None or time.monotonic() < deadline:
             try:
-                message = self._consumer.poll(max(0.0, deadline - time.monotonic()))
+                message = self._consumer.poll(self._timeout)
             except (UnicodeDecodeError, SystemError):
                 self.unreadable += 1  # the position is behind it
                 continue
-            error = None if message is None else message.error()
-            # What can be tried again is tried again by the client itself.
-            if message is not None and (error is None or not error.retriable()):
+            if message is None:
+                break
+            error = message.error()
+            if error is None or not error.retriable():
                 return message
+            # The client tries again by itself.
+            deadline = deadline or time.monotonic() + self._timeout
         raise BrokerUnavailable(f"{self.topic} cannot be read on, no answer in {self._timeout:g} s: see its brokers")
 
 
