@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditcast.deliverers import dispatcher, parking
+from auditcast.deliverers import parking, telling
 from auditcast.kafka.names import Topics
 from tests.properties.parking import World
 from tests.unit.deliverers.parcels import batch, parcel
@@ -29,7 +29,7 @@ steps = st.lists(
 def _impatient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parking, "LOOK_S", 0.002)
-        patch.setattr(dispatcher, "TELL_S", 0.002)
+        patch.setattr(telling, "EVERY_S", 0.002)
         yield
 
 

@@ -3,11 +3,15 @@
 import msgspec
 
 from auditcast.deliverers.backlog import Backlog
+from auditcast.deliverers.outcomes import Piece, Verdict
+from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.standing import Standing
 from auditcast.schemas.records import Attempt, Delivered, Delivery, Status
 
 NEWEST_STREAMS = 64
 """Streams whose newest delivered sequence is told; an organization's destination has one in each partition."""
+
+_TAKEN = {Verdict.DELIVERED, Verdict.SPLIT}
 
 
 class Account:
@@ -48,9 +52,24 @@ class Account:
         backlog.since = self._status.parked_since
         self.backlog, self.told = backlog, backlog.released
 
-    def delivered(self, stream: str, sequence: int) -> None:
-        """A batch was taken by the receiver."""
-        self._delivered[stream] = max(self._delivered.get(stream, 0), sequence)
+    def attempted(self, parcel: Parcel, pieces: list[Piece], now: float) -> None:
+        """Take note of what the attempts to deliver `parcel` tell of the receiver, at `now` in seconds."""
+        for piece in pieces:
+            attempt, verdict = piece.outcome.attempt, piece.outcome.verdict
+            if attempt is None:
+                continue
+            if verdict is Verdict.RETRY:
+                self.standing.failed(attempt, now, piece.outcome.retry_after)
+            elif verdict is Verdict.DELIVERED:
+                self.standing.succeeded(attempt, now)
+            else:
+                self.standing.last = attempt
+        taken = all(piece.outcome.verdict in _TAKEN for piece in pieces)
+        if taken and parcel.batch is not None and not parcel.delivery.first_event:
+            self._deliver(parcel.batch.stream, parcel.batch.sequence)
+
+    def _deliver(self, stream: str, sequence: int) -> None:
+        self._delivered[stream] = max(self._delivered.pop(stream, 0), sequence)
         if len(self._delivered) > NEWEST_STREAMS:
             del self._delivered[next(iter(self._delivered))]
 
@@ -67,10 +86,10 @@ class Account:
         self.probes_in_vain += 1
         return self._first_probe
 
-    def dead_letter(self, reason: str, now: int) -> None:
-        """A dead letter was made, at `now` in ms."""
+    def dead_letters(self, count: int, reason: str, now: int) -> None:
+        """So many dead letters were made, at `now` in ms."""
         self._status = msgspec.structs.replace(
-            self._status, dead_letters=self._status.dead_letters + 1, last_dead_letter=now, last_reason=reason
+            self._status, dead_letters=self._status.dead_letters + count, last_dead_letter=now, last_reason=reason
         )
 
     def status(self, waiting: int, now: int) -> Status:

@@ -12,8 +12,9 @@ from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.dispatcher import Dispatcher, Past
-from auditcast.deliverers.fate import Policy
+from auditcast.deliverers.fate import Append, Policy
 from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.newest import Newest
 from auditcast.deliverers.outbox import Outbox
 from auditcast.deliverers.parcels import Claim
 from auditcast.deliverers.parked import ParkedReader
@@ -86,8 +87,9 @@ class _Deliverer:
         guard = egress.guard(settings.egress_proxy, settings.egress_proxy_login, allowed, limits.connect / 2)
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
         self._view = View(self._connection, self._topics.destinations, self._changed, self._failed)
+        self._newest = Newest()
         self._destinations = Destinations(
-            self._view.get, Sealer([key.reveal() for key in settings.sealing_keys]), allowed
+            self._newest.get, Sealer([key.reveal() for key in settings.sealing_keys]), allowed
         )
         courier = Courier(
             self._destinations,
@@ -131,6 +133,8 @@ class _Deliverer:
             log.info("deliverer.started")
             self._dispatcher.start()
             self._reader = reader = Reader(self._connection, assigned=self._assigned, revoking=self._revoking)
+            for key, value in self._newest.covered():
+                self._uncover(key, value)
             while not ended.done():
                 held = self._dispatcher.held()
                 wait_s = HELD_READ_S if held is None or held else READ_S
@@ -172,10 +176,19 @@ class _Deliverer:
         release = self._dispatcher.release(claims, self._grace_s)
         return asyncio.run_coroutine_threadsafe(release, self._loop).result()
 
-    def _changed(self, key: bytes, _: bytes | None) -> None:
+    def _changed(self, key: bytes, value: bytes | None) -> None:
+        """In the view's thread: a revision has come."""
+        covered = self._newest.take(key, value)
+        if covered is not None and self._reader is not None:
+            self._loop.call_soon_threadsafe(self._uncover, key, covered)
         destination = key.decode(errors="replace")
         self._loop.call_soon_threadsafe(self._destinations.changed, destination)
         self._loop.call_soon_threadsafe(self._dispatcher.changed, destination)
+
+    def _uncover(self, key: bytes, value: bytes) -> None:
+        """Append a revision again that a void one lies over, before compaction leaves nothing else."""
+        log.warning("revision.restored", extra={"destination": key.decode(errors="replace")})
+        self._outbox.post(Append(self._topics.destinations, key, value))
 
     def _failed(self, error: Exception) -> None:
         self._loop.call_soon_threadsafe(self._end, error)

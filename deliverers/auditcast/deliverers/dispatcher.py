@@ -5,24 +5,17 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from msgspec.structs import replace
-
 from auditcast.deliverers.account import Account
 from auditcast.deliverers.fate import Append, Policy, decide, reports
 from auditcast.deliverers.lanes import Lanes
-from auditcast.deliverers.outcomes import Piece, Verdict
+from auditcast.deliverers.outcomes import Piece
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.parked import ParkedReader
 from auditcast.deliverers.parking import Parking
+from auditcast.deliverers.probes import Place, place_of
 from auditcast.deliverers.reader import Settled
 from auditcast.deliverers.shards import Shard
-from auditcast.schemas.wire import encode
-
-PROBES_EACH = 6
-"""Failed probes with one batch, after which another is tried: it may be the batch that the receiver cannot take."""
-
-TELL_S = 1.0
-"""How often, at most, a destination's status is written."""
+from auditcast.deliverers.telling import Teller
 
 Past = dict[int, dict[bytes, bytes]]
 """What `audit.status` holds, by partition."""
@@ -61,8 +54,8 @@ class Dispatcher:
         self._settled: list[Settled] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeping: set[asyncio.Task[None]] = set()
-        self._changed: dict[Account, None] = {}
         self._landed = asyncio.Event()
+        self._teller = Teller(policy.topics.status, waiting=lanes.waiting, post=post, append=append)
         self._parking = Parking(
             policy, parked, lanes, append=append, post=post, wants=self._wants, hand_over=self._queue
         )
@@ -70,7 +63,7 @@ class Dispatcher:
     def start(self) -> None:
         """Begin to release what is parked, and to tell how destinations fare."""
         self._begin(self._parking.run(lambda: [shard for shard in self._shards.values() if shard.ready]))
-        self._begin(self._tell_regularly())
+        self._begin(self._teller.run())
 
     def assigned(self, claims: list[Claim]) -> None:
         """These claims begin; they are held until what earlier owners left is known."""
@@ -136,12 +129,14 @@ class Dispatcher:
                 while self._lanes.flying(everything) or self._keeping:
                     self._landed.clear()
                     await self._landed.wait()
-                await asyncio.gather(*self._last_words(ending))
+                for shard in ending:
+                    await self._teller.last_words(shard.accounts.values())
         except TimeoutError:
             pass
         for shard in ending:
             shard.end()
             self._parking.forget(shard)
+            self._teller.forget(shard.accounts.values())
             self._shards.pop(shard.number, None)
         return self.settled()
 
@@ -236,63 +231,38 @@ class Dispatcher:
             self._put_back(shard, account, parcel)
             return
         pieces = await self._deliver(parcel)
-        was_open = account.standing.open
-        now = _ms()
-        if parcel.claim.live:
-            self._note(account, parcel, pieces)
-        refused = any(piece.outcome.verdict is Verdict.RETRY for piece in pieces)
-        stays = refused and parcel.claim.source is Source.PARKED and account.standing.open
-        known = parcel.delivery
-        if stays:
-            known = account.probed_in_vain(parcel.offset, known, pieces[-1].outcome.attempt, now)
-            if now - known.began > self._policy.max_age_ms:
-                stays, parcel.delivery = False, known
-        for report in reports(parcel, pieces, self._policy, now, stays=stays):
-            self._post(report)
         if not parcel.claim.live:
             return
+        now, was_open = _ms(), account.standing.open
+        account.attempted(parcel, pieces, time.monotonic())
+        self._teller.changed(account)
+        place = place_of(account, parcel, pieces, self._policy.max_age_ms, now)
+        for report in reports(parcel, pieces, self._policy, now, stays=place is not Place.DECIDED):
+            self._post(report)
         if account.standing.open and not was_open:
             self._stop(shard, account)
-        if not stays:
-            await self._append_all(appended := decide(parcel, pieces, self._policy, now))
-            self._count(account, appended, pieces, now)
-            self._settle(shard, account, parcel)
-        elif account.probes_in_vain >= PROBES_EACH and account.backlog.readable:
-            parcel.delivery = replace(parcel.delivery, began=known.began)
-            self._keep(shard, account, parcel, excused=False)
-        else:
-            self._parking.taken_back(account, parcel)
-
-    def _note(self, account: Account, parcel: Parcel, pieces: list[Piece]) -> None:
-        """Enter what the attempts tell of the receiver."""
-        now = time.monotonic()
-        for piece in pieces:
-            attempt, verdict = piece.outcome.attempt, piece.outcome.verdict
-            if attempt is None:
-                continue
-            if verdict is Verdict.RETRY:
-                account.standing.failed(attempt, now, piece.outcome.retry_after)
-            elif verdict is Verdict.DELIVERED:
-                account.standing.succeeded(attempt, now)
-            else:
-                account.standing.last = attempt
-        if parcel.batch is not None and all(piece.outcome.verdict is Verdict.DELIVERED for piece in pieces):
-            account.delivered(parcel.batch.stream, parcel.batch.sequence)
-        self._changed[account] = None
+        match place:
+            case Place.DECIDED:
+                await self._append_all(appended := decide(parcel, pieces, self._policy, now))
+                self._count(account, appended, pieces, now)
+                self._settle(shard, account, parcel)
+            case Place.BEHIND:
+                self._keep(shard, account, parcel, excused=False)
+            case Place.HERE:
+                self._parking.taken_back(account, parcel)
 
     def _count(self, account: Account, appended: list[Append], pieces: list[Piece], now: int) -> None:
         letters = sum(each.topic == self._policy.topics.dead_letters and each.value is not None for each in appended)
-        reason = next((piece.outcome.reason for piece in reversed(pieces) if piece.outcome.reason), "")
-        for _ in range(letters):
-            account.dead_letter(reason, now)
+        if letters:
+            reason = next(piece.outcome.reason for piece in reversed(pieces) if piece.outcome.reason)
+            account.dead_letters(letters, reason, now)
 
     def _settle(self, shard: Shard, account: Account, parcel: Parcel) -> None:
-        if parcel.claim.source is Source.PARKED:
-            if parcel.claim.live:
-                self._parking.settled(shard, account, parcel)
-        else:
+        if parcel.claim.source is not Source.PARKED:
             self._settled.append((parcel.claim, parcel.offset))
-        self._changed[account] = None
+        elif parcel.claim.live:
+            self._parking.settled(shard, account, parcel)
+        self._teller.changed(account)
 
     async def _append_all(self, records: list[Append]) -> None:
         if records:
@@ -302,33 +272,9 @@ class Dispatcher:
         """Find out what earlier owners left."""
         past = await self._past([shard.number for shard in shards])
         for shard in shards:
-            shard.begin(past[shard.number])
+            for key in shard.begin(past[shard.number]):
+                self._post(Append(self._policy.topics.status, key, None, partition=shard.number))
         self._parking.wake()
-
-    async def _tell_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(TELL_S)
-            changed, self._changed = self._changed, {}
-            for account in changed:
-                if self._owned(account):
-                    for record in self._words(account):
-                        self._post(record)
-
-    def _last_words(self, shards: list[Shard]) -> list[Awaitable[int]]:
-        accounts = [account for shard in shards for account in shard.accounts.values() if account in self._changed]
-        return [self._append(record) for account in accounts for record in self._words(account)]
-
-    def _words(self, account: Account) -> list[Append]:
-        """What is to be told of a destination now."""
-        status = account.status(self._lanes.waiting(account.destination), _ms())
-        about = Append(
-            self._policy.topics.status, account.destination.encode(), encode(status), partition=account.partition
-        )
-        return [*self._parking.tell(account), about]
-
-    def _owned(self, account: Account) -> bool:
-        shard = self._shards.get(account.partition)
-        return shard is not None and shard.accounts.get(account.destination) is account
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -18,7 +18,7 @@ from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.parked import ParkedReader
 from auditcast.deliverers.shards import Shard, marker_key, released_key
 from auditcast.deliverers.unpacking import unpacked
-from auditcast.schemas.records import Parked, Released
+from auditcast.schemas.records import Parked
 from auditcast.schemas.wire import encode
 
 READ_S = 0.05
@@ -90,18 +90,6 @@ class Parking:
         """A parcel that was handed over stays parked."""
         account.backlog.take_back(parcel.offset)
         self.wake()
-
-    def tell(self, account: Account) -> list[Append]:
-        """What a later owner has to know of how far a destination is released."""
-        released = account.backlog.released
-        if released <= account.told or not account.backlog.markers:
-            return []
-        record = Released(destination=account.destination, offset=released, at=_ms())
-        told = [self._record(account, released_key(account.destination, released), encode(record))]
-        if account.told >= 0:
-            told.append(self._record(account, released_key(account.destination, account.told), None))
-        account.told = released
-        return told
 
     async def run(self, shards: Callable[[], list[Shard]]) -> None:
         """Release what may be released, of all ready `shards`, until cancelled."""

@@ -41,23 +41,22 @@ class Shard:
         self._probe_s = probe_s
         self._past: Mapping[bytes, bytes] = {}
 
-    def begin(self, past: Mapping[bytes, bytes]) -> None:
-        """Go on from `past`, the values of the status partition by their keys."""
+    def begin(self, past: Mapping[bytes, bytes]) -> list[bytes]:
+        """Go on from `past`, the values of the status partition by their keys; returns keys that say nothing more."""
         self._past = past
-        markers: dict[str, set[int]] = defaultdict(set)
-        released: dict[str, int] = {}
-        for key in past:
-            kind, _, rest = key.decode(errors="replace").partition("/")
-            destination, _, offset = rest.rpartition("@")
-            if kind == "parked" and offset.isdigit():
-                markers[destination].add(int(offset))
-            elif kind == "released" and offset.isdigit():
-                released[destination] = max(int(offset), released.get(destination, -1))
+        markers, released = _offsets(past, "parked"), _offsets(past, "released")
         for destination, offsets in markers.items():
             account = self.account(destination)
-            account.take_over(Backlog.taken_over(offsets, released.get(destination, -1)))
+            account.take_over(Backlog.taken_over(offsets, max(released.get(destination, [-1]))))
             self.backlogs[destination] = account
         self.ready = True
+        # A stopped owner may have written late how far it was. Without a marker, or below another, that is no news.
+        return [
+            released_key(destination, offset)
+            for destination, offsets in released.items()
+            for offset in offsets
+            if destination not in markers or offset < max(offsets)
+        ]
 
     def end(self) -> None:
         """Nothing done for this shard from now on has consequences."""
@@ -77,3 +76,14 @@ class Shard:
             return None if raw is None else decode_as(Status, raw)
         except Undecodable:
             return None  # it only tells how things were, and is written anew
+
+
+def _offsets(past: Mapping[bytes, bytes], wanted: str) -> dict[str, list[int]]:
+    """The offsets in the keys of one kind, by destination."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for key in past:
+        kind, _, rest = key.decode(errors="replace").partition("/")
+        destination, _, offset = rest.rpartition("@")
+        if kind == wanted and offset.isdigit():
+            found[destination].append(int(offset))
+    return found

@@ -80,7 +80,6 @@ class Watch:
         self._policy: Policy | None = None
         self._ageing: Mapping[str, Ageing] = {}
         self._told: dict[int, dict[str, Alerted]] = {}
-        self._leaving: set[int] = set()
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -112,7 +111,6 @@ class Watch:
 
     async def give(self, partitions: Sequence[int], grace_s: float) -> None:
         """Give partitions up; an email on its way may arrive within `grace_s`."""
-        self._leaving |= set(partitions)
         try:
             async with asyncio.timeout(grace_s), self._looking:
                 pass
@@ -120,7 +118,6 @@ class Watch:
             log.warning("alerts.given_up_late")
         for partition in partitions:
             self._told.pop(partition, None)
-        self._leaving -= set(partitions)
         self._unfinished = {name: each for name, each in self._unfinished.items() if self._mine(name) is not None}
 
     async def run(self) -> None:
@@ -164,8 +161,7 @@ class Watch:
 
     def _mine(self, destination: str) -> dict[str, Alerted] | None:
         """What was told in the destination's partition; None if that is another worker's."""
-        partition = partition_of(destination, self._partitions)
-        return None if partition in self._leaving else self._told.get(partition)
+        return self._told.get(partition_of(destination, self._partitions))
 
     async def _look(self, destination: str, policy: Policy) -> None:
         situation = self._situation(destination)
@@ -255,7 +251,7 @@ class Watch:
         destination = told.destination
         self._unfinished.pop(destination, None)
         self._delays.succeeded(destination)
-        mine = self._told.get(partition_of(destination, self._partitions))
+        mine = self._mine(destination)
         if mine is None:
             return  # whoever has it now sends the same email again
         mine[destination] = told

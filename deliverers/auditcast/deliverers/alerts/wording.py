@@ -11,8 +11,8 @@ from auditcast.deliverers.alerts.phrases import ago, batches, clean, lasting, wh
 from auditcast.schemas.records import Revision
 
 FOOTER = (
-    "The commands are for those who operate auditcast. There is at most one email an hour about a destination,"
-    " with the sums since the last one.",
+    "The commands are for those who operate auditcast. Emails about one destination are spaced out, and each holds"
+    " the sums since the last one.",
 )
 
 
