@@ -84,6 +84,7 @@ class Refilling:
         partition = partition_in(backfill.stream)
         place = Place(self._scan.topic, partition, len(self._scan.bounds))
         refill = Refill(backfill, place, self._moved(partition, backfill.last_offset + 1), self._sealer)
+        unreadable = self._scan.unreadable
         come, batches = backfill, 0
         for batch in self._batches(refill, backfill, shown):
             if outlet is not None:
@@ -99,6 +100,8 @@ class Refilling:
             outlet.flush()
             outlet.note(finished(come))
             outlet.flush()
+        if self._scan.unreadable > unreadable:
+            refill.refused["unreadable"] += self._scan.unreadable - unreadable
         log_start = self._scan.bounds[partition][0]
         return Done(
             backfill=come,
