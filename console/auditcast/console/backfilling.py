@@ -89,8 +89,12 @@ def fill(settings: Destinations, revision: Revision, asked: Asked, timeout: floa
             refilling = Refilling(scan, standing, sealer)
             plan = refilling.plan(asked, partitions)
             outlet = None if dry_run else Outlet(connection)
-            with _progress(plan.size) as shown:
-                done = [refilling.run(each, outlet, shown) for each in plan.backfills]
+            try:
+                with _progress(plan.size) as shown:
+                    done = [refilling.run(each, outlet, shown) for each in plan.backfills]
+            except KeyboardInterrupt:
+                click.echo("Interrupted: the same command goes on where this was.", err=True)
+                raise
     return Report(
         destination=revision.destination,
         since=asked.since,
