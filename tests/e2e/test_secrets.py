@@ -25,11 +25,13 @@ from tests.conftest import PARTITIONS
 from tests.e2e.deliveries import PATIENCE_S, until
 from tests.e2e.search import Surroundings, Written
 from tests.hostile import BEHAVIOURS, Hostile, Peer
+from tests.tunnels import Proxy
 
 CONTENT = "what-7h1s-event-says"
 URL_TOKEN = "url-t0ken-q1w2e3"
 USERINFO = "user1nfo-p4ssword"
 HEADERS = {"argument": "hdr/4rgument+a1s2", "environment": 'hdr/env1ronment="&<d3f4', "file": "hdr/f1le+g5h6"}
+PROXY_PASSWORD = "proxy/p4ssword+c3v4"
 MISLAID = "m1slaid/p4ss+word-z1x2"
 """A password in a setting where it does not belong, or that is wrong."""
 
@@ -79,8 +81,22 @@ def mails(ca: trustme.CA) -> Iterator[mailbox.Mailbox]:
         yield server
 
 
-def test_no_secret_comes_out(run: Surroundings, receiver: Hostile, mails: mailbox.Mailbox, tmp_path: Path) -> None:
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    """All deliveries go through it."""
+    made = Proxy()
+    with made.in_a_thread() as url:
+        yield url
+    login = base64.b64encode(f"auditcast:{PROXY_PASSWORD}".encode()).decode()
+    assert made.asked
+    assert all(f": Basic {login}\r\n" in head for head in made.asked)
+
+
+def test_no_secret_comes_out(
+    run: Surroundings, receiver: Hostile, mails: mailbox.Mailbox, proxy: str, tmp_path: Path
+) -> None:
     run.environ |= mails.environ(str(tmp_path / "ca.pem")) | {"AUDITCAST_ALERT_TO": "owner@example.com"}
+    run.environ |= {"AUDITCAST_EGRESS_PROXY": proxy, "AUDITCAST_EGRESS_PROXY_LOGIN": f"auditcast:{PROXY_PASSWORD}"}
     for kind in ("processor", "deliverer", "alerts"):
         run.worker(kind)
     secrets = _destinations(run, receiver, tmp_path)
@@ -95,7 +111,7 @@ def test_no_secret_comes_out(run: Surroundings, receiver: Hostile, mails: mailbo
     sent = Written("requests", "".join(f"{each.path} {each.headers}" for each in receiver.requests).encode())
     assert all(sent.holds(secret.encode()) for secret in (URL_TOKEN, *HEADERS.values()))  # there, they can be found
     run.written += [Written(f"the email {email['Subject']}", _readable(email)) for email in mails.emails]
-    texts = [*secrets, *run.keys, *HEADERS.values(), USERINFO, MISLAID, mailbox.PASSWORD]
+    texts = [*secrets, *run.keys, *HEADERS.values(), USERINFO, MISLAID, mailbox.PASSWORD, PROXY_PASSWORD]
     if run.connection.sasl_password:
         texts.append(guarded.PASSWORD)
     hidden = [text.encode() for text in texts]
@@ -197,6 +213,7 @@ def _slips(run: Surroundings) -> None:
     run.refused("deliverer", AUDITCAST_SEALING_KEYS=f"{key};{run.keys[1]}")
     run.refused("deliverer", AUDITCAST_EGRESS_PROXY=f"http://user:{MISLAID}@127.0.0.1:1")
     run.refused("deliverer", AUDITCAST_EGRESS_PROXY_LOGIN=MISLAID)
+    run.refused("deliverer", AUDITCAST_EGRESS_PROXY="")
     run.refused("alerts", AUDITCAST_SMTP_PASSWORD=MISLAID)
     run.refused("alerts", AUDITCAST_SMTP_USERNAME="")
     run.command("settings", AUDITCAST_SEALING_KEY=key, AUDITCAST_SMTP_PASS=MISLAID)  # misspelled

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +21,7 @@ from auditcast.kafka.settings import Secret
 from auditcast.schemas.errors import Misconfigured
 from auditcast.schemas.networks import Network
 from tests.hostile import Hostile, closed_port
+from tests.tunnels import Proxy
 
 LIMITS = Limits(connect=5, write=5, first_byte=5, whole=5)
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"),)
@@ -219,36 +219,6 @@ async def test_no_netrc_is_read(
     assert "authorization" not in receiver.requests[0].headers
 
 
-class Proxy:
-    """Tunnels whatever it is asked for to one port of this host, or answers `status`."""
-
-    def __init__(self, to: int, status: int = 200) -> None:
-        self.asked: list[str] = []
-        self._to = to
-        self._status = status
-
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        writer.write(f"HTTP/1.1 {self._status} X\r\n\r\n".encode())
-        if self._status == 200:
-            there, back = await asyncio.open_connection("127.0.0.1", self._to)
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
-        writer.close()
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-        sink.close()
-
-
 def _through(url: str, login: str = "", allowed: tuple[Network, ...] = ()) -> Guard:
     return egress.guard(url, Secret(login), allowed, 5)
 
@@ -291,7 +261,7 @@ async def test_a_proxy_that_refuses_is_named(
     network: Surroundings, connect: Callable[[Guard], Connections], status: int
 ) -> None:
     network.answers["siem.example.com"] = [["1.1.1.1"]]
-    async with Proxy(0, status).serving() as url:
+    async with Proxy(status=status).serving() as url:
         said = await _failure(connect(_through(url, "user:proxy-hush")), "https://siem.example.com/?token=hush")
     assert said == (Reason.PROXY_REFUSED, f"the egress proxy answered {status} to CONNECT")
 
@@ -314,7 +284,7 @@ async def test_what_is_seen_to_be_forbidden_is_not_asked_of_a_proxy(
     network: Surroundings, connect: Callable[[Guard], Connections], target: str
 ) -> None:
     network.answers |= {"inside.example.com": [["10.0.0.1"]], "mixed.example.com": [["1.1.1.1", "::1"]]}
-    proxy = Proxy(0)
+    proxy = Proxy()
     async with proxy.serving() as url:
         reason, _ = await _failure(connect(_through(url)), target.format(proxy=url.rpartition(":")[2]))
     assert reason is Reason.ADDRESS_FORBIDDEN
