@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, Literal, Self
@@ -20,13 +19,13 @@ Security = Literal["starttls", "tls"]
 
 
 class Mailbox:
-    """Keeps what it takes in `emails`. `answers` is what it says to an address, or to the content (`DATA`)."""
+    """Keeps what it takes in `emails`. `answers` is what it says to an address, or to the content (`DATA`), after
+    `delay_s`."""
 
     def __init__(self, ca: trustme.CA, security: Security = "starttls", *, name: str = HOST) -> None:
         self.emails: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
         self.answers: dict[str, str] = {}
-        self.sessions = 0
         self.delay_s = 0.0
         self._security = security
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -101,8 +100,7 @@ class Mailbox:
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         """Take an email or refuse it."""
-        if self.delay_s:
-            time.sleep(self.delay_s)  # noqa: ASYNC251  (nothing else is to happen in this server meanwhile)
+        await asyncio.sleep(self.delay_s)
         if "DATA" not in self.answers:
             assert isinstance(envelope.content, bytes)
             self.emails.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -115,13 +113,8 @@ class Mailbox:
 
 
 class _Controller(Controller):
-    def factory(self) -> SMTP:
-        self.handler.sessions += 1
-        made: SMTP = super().factory()  # type: ignore[no-untyped-call]  # aiosmtpd has types only here and there
-        return made
-
     def _trigger_server(self) -> None:
         # It makes sure that it can be reached, at port 0 unless told the one that it got.
         assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]  # the same
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd has types only here and there

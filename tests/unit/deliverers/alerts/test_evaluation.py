@@ -189,6 +189,19 @@ def test_it_is_paused_after_two_warnings_and_told_of_that() -> None:
     assert [alert.pause_at for _, alert in world.inbox] == [NOW + 5 * DAY_MS, NOW + 5 * DAY_MS, None]
 
 
+def test_a_success_begins_the_count_to_the_pause_anew() -> None:
+    world = World()
+    for hour in range(8 * 24):
+        world.fail()
+        if hour == 3 * 24:
+            world.succeed()
+        world.look("")
+        world.now += HOUR_MS
+    warned = [round((at - NOW) / DAY_MS, 1) for at, alert in world.inbox if alert.kind is Kind.WARNING]
+    assert warned == [2.5, 5.5, 7.0]
+    assert not world.situation.revision.paused
+
+
 def test_warnings_that_could_not_be_sent_put_the_pause_off() -> None:
     world = World()
     for hour in range(9 * 24):
@@ -252,6 +265,24 @@ def test_a_verdict_is_told_of_once() -> None:
     back = evaluate(enabled, alert.told, POLICY, NOW + 2 * HOUR_MS)
     assert back is not None
     assert back.kinds == (Kind.RECOVERED,)
+
+
+def test_enabling_it_is_no_recovery_before_something_was_delivered() -> None:
+    gone = Situation(revision=revision(state="disabled", because="gone"), status=failing())
+    alert = evaluate(gone, NOTHING, POLICY, NOW)
+    assert alert is not None
+    later = NOW + 9 * HOUR_MS
+    counted_anew = failing(failures=0, failing_since=None, open=False)
+    enabled = Situation(revision=revision(number=4), status=counted_anew)
+    assert evaluate(enabled, alert.told, POLICY, later) is None
+
+
+def test_letters_are_told_of_even_if_their_count_began_anew() -> None:
+    told = replace(NOTHING, dead_letters=50, last_dead_letter=NOW - DAY_MS)
+    alert = evaluate(situation(failing(dead_letters=3, last_dead_letter=NOW)), told, POLICY, NOW)
+    assert alert is not None
+    assert (alert.fresh, alert.told.dead_letters) == (3, 3)
+    assert evaluate(situation(failing(dead_letters=0, last_dead_letter=None)), told, POLICY, NOW) is None
 
 
 def test_a_batch_that_alone_is_refused_is_no_outage() -> None:

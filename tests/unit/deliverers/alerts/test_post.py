@@ -120,6 +120,17 @@ async def test_a_server_that_says_nothing_is_given_up(ca_file: str, mailbox: Mai
             await Post(settings).send(email(), [OWNER])
 
 
+async def test_a_late_answer_is_not_taken_for_that_to_the_next_email(mailbox: Mailbox, ca_file: str) -> None:
+    post = Post(mailbox.settings(ca_file, smtp_timeout_ms=2_000))
+    mailbox.delay_s = 2.5
+    with pytest.raises(PostClosed, match="did not answer within 2 s"):
+        await post.send(email(), [OWNER])
+    mailbox.delay_s = 0
+    mailbox.answers = {OTHER: "550 no such user"}
+    assert await post.send(email(), [OTHER]) == Receipt(frozenset(), never={OTHER: "550 no such user"})
+    await post.rest()
+
+
 async def test_a_server_that_dribbles_is_given_up(ca_file: str, mailbox: Mailbox) -> None:
     async def dribble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -35,11 +35,13 @@ class Server:
     def __init__(self) -> None:
         self.sent: list[tuple[list[str], EmailMessage]] = []
         self.answers: dict[str, int] = {}
+        self.asked = 0
         self.closed = False
         self.hold: asyncio.Event | None = None
         self.begun = asyncio.Event()
 
     async def send(self, email: EmailMessage, to: Sequence[str]) -> Receipt:
+        self.asked += 1
         self.begun.set()
         if self.hold is not None:
             await self.hold.wait()
@@ -140,6 +142,19 @@ async def test_a_closed_server_delays_and_loses_nothing() -> None:
     assert len(await bench.look(minutes=10)) == 1
 
 
+async def test_a_closed_server_is_asked_again_soon_and_then_less_often() -> None:
+    bench = Bench(failing())
+    bench.server.closed = True
+    await bench.look()
+    await bench.look()
+    assert bench.server.asked == 1
+    bench.now += 2_000
+    await bench.look()
+    assert bench.server.asked == 2
+    await bench.look(minutes=60)
+    assert 12 <= bench.server.asked <= 20
+
+
 async def test_who_does_not_take_it_yet_gets_the_very_same_later_and_the_others_nothing_more() -> None:
     bench = Bench(failing(), alert_to=[OWNER, OTHER])
     bench.server.answers = {OTHER: 451}
@@ -168,6 +183,10 @@ async def test_operators_are_told_when_all_owners_refuse_and_when_there_are_none
     ((to, _),) = await bench.look(minutes=10)
     assert to == [OPERATOR]
     assert OWNER in bench.server.sent[0][1].get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+    bench = Bench(failing(), operators=[OWNER])
+    bench.server.answers = {OWNER: 550}
+    await bench.look()
+    assert bench.server.asked == 1, "an operator who has refused it already is not asked again"
     bench = Bench(failing(), operators=[OPERATOR], alert_to=["no address\r\nBcc: x@example.com"])
     ((to, _),) = await bench.look(minutes=10)
     assert to == [OPERATOR]
@@ -207,6 +226,26 @@ async def test_what_fails_for_days_is_paused_by_a_verdict_that_a_person_can_over
     )
     assert verdict.order < (4, "00")
     assert len(verdict.nonce) == 17
+
+
+async def test_a_verdict_that_is_not_read_back_yet_is_not_given_again() -> None:
+    bench = Bench(failing(failing_since=NOW - 9 * DAY_MS, dead_letters=0, last_dead_letter=None))
+    bench.told = {
+        "dst_1": Alerted(
+            destination="dst_1",
+            at=NOW - DAY_MS,
+            number=2,
+            warnings=2,
+            warned_at=NOW - 3 * DAY_MS,
+            failing_from=NOW - 9 * DAY_MS,
+        )
+    }
+    before = bench.revisions[b"dst_1"]
+    await bench.restart().look()
+    assert bench.revisions[b"dst_1"] != before
+    bench.revisions[b"dst_1"] = before
+    await bench.look(minutes=5)
+    assert bench.revisions[b"dst_1"] == before
 
 
 async def test_letters_about_to_expire_are_told_of() -> None:
