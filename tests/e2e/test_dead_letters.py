@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from confluent_kafka import KafkaException
+from msgspec.structs import replace
 
 from auditcast.kafka import clients
 from auditcast.kafka.local import Broker
@@ -16,7 +17,7 @@ from auditcast.processors import moves
 from auditcast.schemas import wire
 from auditcast.schemas.records import Batch, DeadLetter, Delivery, RecordHeader
 from tests.conftest import PARTITIONS
-from tests.e2e.replays import Shell, World, batch_of
+from tests.e2e.replays import Shell, World, batch_of, letter_of
 
 NAME = "dst_1"
 
@@ -227,13 +228,19 @@ def test_what_somebody_resolves_meanwhile_is_not_sent(world: World, run: Shell) 
     keys = world.letters(NAME, range(1, 31))
 
     def resolving(batch: Batch, _: Delivery) -> None:
+        by_ada = [("resolved-by", b"ada")]
         if batch.sequence == 1:
-            world.append(world.topics.dead_letters, keys[29], None, headers=[("resolved-by", b"ada")])
+            world.append(world.topics.dead_letters, keys[29], None, headers=by_ada)
+        if batch.sequence == 5:  # while it is under way
+            world.append(world.topics.dead_letters, keys[4], None, headers=by_ada)
+        if batch.sequence == 6:  # it has failed in somebody else's run
+            other = replace(letter_of(batch, world.topics), replay="rpl_other")
+            world.append(world.topics.dead_letters, keys[5], wire.encode(other))
 
     with world.deliverer(resolving) as deliverer:
         report = run("dead-letters", "replay", "--all", "--yes", "--json")
     assert report.code == 0
-    assert (report.json["delivered"], report.json["elsewhere"]) == (29, 1)
+    assert (report.json["delivered"], report.json["failed"], report.json["elsewhere"]) == (28, 0, 2)
     assert len(deliverer.got) == 29
 
 
