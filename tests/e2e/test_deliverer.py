@@ -91,7 +91,6 @@ def test_what_fails_becomes_a_dead_letter_and_holds_up_nobody(deliveries: Delive
         urls = {
             "redirected": receiver.url("/redirect"),
             "status-503": receiver.url("/503"),
-            "status-410": receiver.url("/410"),
             "answer-cut": receiver.url("/reset"),
             "answer-timeout": receiver.url("/drip"),
             "first-byte-timeout": receiver.url("/silent?token=hush"),
@@ -111,6 +110,7 @@ def test_what_fails_becomes_a_dead_letter_and_holds_up_nobody(deliveries: Delive
         with deliveries.deliverer(
             **{f"AUDITCAST_DELIVERY_{name}_MS": value for name, value in bounds.items()},
             AUDITCAST_REVISION_WAIT_MS="500",
+            AUDITCAST_DELIVERY_MAX_AGE_MS="8000",
         ) as worker:
             until(lambda: len(deliveries.letters()) == 2 * len(names) + 2, "the dead letters")
     letters = deliveries.letters()
