@@ -52,9 +52,9 @@ class Aftermath:
         follower = Follower(stage.connection, takers, stage.partitions)
         reading = asyncio.create_task(follower.run())
         try:
-            for topic in self._places.topics:
-                if not await follower.caught_up(topic, READ_WITHIN_S):
-                    self._journal.finding(f"{topic} could not be read to its end")
+            read = await asyncio.gather(*(follower.caught_up(topic, READ_WITHIN_S) for topic in self._places.topics))
+            if not all(read):
+                self._journal.finding("not all topics could be read to their ends")
         finally:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -7,6 +7,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from auditcast.console.demo.stage import Stage
+from auditcast.kafka.views import read_compacted
+from auditcast.schemas.records import Link
+from auditcast.schemas.wire import decode
 from tests.chaos.emitters import Strangers
 from tests.chaos.plan import PROCESSOR
 
@@ -63,6 +66,9 @@ class Expiry:
         before = min((unread + end) // 2, end if special is None else special)
         if before <= committed:
             return f"no expiry: nothing of partition {partition} may be dropped, it has {committed} to {end}"
+        if await asyncio.to_thread(self._unlinked, partition):
+            # A batch whose link was not written is made again from its events, which must be there for that.
+            return f"no expiry: not every batch of partition {partition} has its link yet"
         await asyncio.to_thread(self._drop, partition, before)
         struck = stage.account.expectation.expire(partition, before, stage.account.batches.covered)
         self.struck += struck
@@ -88,6 +94,16 @@ class Expiry:
             return max(committed.offset, low), high
         finally:
             consumer.close()
+
+    def _unlinked(self, partition: int) -> bool:
+        """Whether a worker ended between a batch and its link."""
+        linked: dict[str, int] = {}
+        for value in read_compacted(self._stage.connection, self._stage.topics.links, partition, 30).values():
+            record = decode(value)
+            if isinstance(record, Link):
+                linked[record.stream] = max(linked.get(record.stream, -1), record.last_offset)
+        covered = self._stage.account.batches.covered
+        return any(covered.get(stream, -1) > last for stream, last in linked.items())
 
     def _drop(self, partition: int, before: int) -> None:
         admin = AdminClient(self._stage.connection.confluent())

@@ -95,6 +95,12 @@ class Absence(Fault, frozen=True):
     lasting: float
 
 
+class Silence(Fault, frozen=True):
+    """The mail server takes nothing for `lasting` seconds."""
+
+    lasting: float
+
+
 class Change(Action, frozen=True):
     """What customers do."""
 
@@ -134,6 +140,7 @@ def plan(seed: int, seconds: float, nodes: int) -> list[Action]:
         "network": lambda rng, seconds: _network(rng, seconds, nodes),
         "receivers": _receivers,
         "brokers": _brokers if nodes > 1 else _broker,
+        "mail": _mail,
         "destinations": _destinations,
         "expiry": _expiry,
     }
@@ -172,6 +179,11 @@ def _receivers(rng: random.Random, seconds: float) -> Iterator[Action]:
             yield Ail(at, rng.random(), rng.randrange(len(AILMENTS)), lasting)
         else:
             yield Absence(at, rng.random(), lasting)
+
+
+def _mail(rng: random.Random, seconds: float) -> Iterator[Action]:
+    for at in _times(rng, seconds, 15, 30):
+        yield Silence(at, rng.random(), rng.uniform(2, 10))
 
 
 def _brokers(rng: random.Random, seconds: float) -> Iterator[Action]:

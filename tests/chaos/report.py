@@ -7,6 +7,7 @@ from msgspec import Struct
 from auditcast.console.demo.account import Account, Row
 from auditcast.console.demo.chains import Fault
 from tests.chaos.places import Owed
+from tests.chaos.telling import Telling
 
 REFUSED = {"invalid-event", "too-large", "undecodable", "forged"}
 """Why records of the events topic may be dead letters here: strangers wrote them."""
@@ -44,6 +45,10 @@ class Report(Struct, frozen=True, kw_only=True):
     owed_in: dict[str, int]
     owed_nowhere: list[str]
     copies_differing: list[str]
+    attempts: dict[str, int]
+    untold: list[str]
+    flooded: list[str]
+    wrong_statuses: list[str]
     undelivered: list[str]
     expired: int
     expired_deliveries: int
@@ -67,6 +72,9 @@ class Report(Struct, frozen=True, kw_only=True):
             "streams out of nowhere": len(self.strays),
             "owed events that were nowhere": len(self.owed_nowhere),
             "copies unlike their batch": len(self.copies_differing),
+            "owners not told of dead letters": len(self.untold),
+            "owners told twice": len(self.flooded),
+            "statuses that are wrong": len(self.wrong_statuses),
             "dead letters left": len(self.undelivered),
             "events refused for other reasons": sum(n for why, n in self.refused.items() if why not in REFUSED),
             "losses by expiry not told": int(not self.expiry_told),
@@ -94,6 +102,8 @@ def judge(
     owed: Owed,
     strange: list[str],
     settled: bool,
+    attempts: Mapping[str, int],
+    telling: Telling,
     findings: list[str],
 ) -> Report:
     """The report; compares all events, which takes some seconds with millions."""
@@ -133,6 +143,10 @@ def judge(
         owed_in=owed.waiting,
         owed_nowhere=owed.nowhere,
         copies_differing=strange,
+        attempts=dict(attempts),
+        untold=telling.untold,
+        flooded=telling.flooded,
+        wrong_statuses=telling.wrong,
         undelivered=account.undelivered,
         expired=expired,
         expired_deliveries=expired_deliveries,
@@ -154,6 +168,7 @@ def text(report: Report) -> str:
         " all of these identical",
         f"  out of order   {report.out_of_order:,} deliveries",
         f"  expired        {report.expired:,} records unread, {report.expired_deliveries:,} deliveries less",
+        f"  attempts       {_counts(report.attempts)}",
         f"  refused        {_counts(report.refused)}",
         f"  dead letters   {_counts(report.dead_letters)}",
         f"  owed           {report.owed_at_the_end:,} deliveries when the chaos ended: {_counts(report.owed_in)}",
@@ -161,6 +176,9 @@ def text(report: Report) -> str:
     lines += [f"  {'WRONG ' if count else 'zero'}  {name}: {count:,}" for name, count in report.wrong.items()]
     lines += [f"  nowhere        {line}" for line in report.owed_nowhere[:10]]
     lines += [f"  strange        {line}" for line in report.copies_differing[:10]]
+    lines += [f"  untold         {line}" for line in report.untold]
+    lines += [f"  flooded        {line}" for line in report.flooded]
+    lines += [f"  status         {line}" for line in report.wrong_statuses[:10]]
     lines += [f"  dead           {line}" for line in report.undelivered[:10]]
     lines += [f"  finding        {line}" for line in report.findings]
     return "\n".join([*lines, "good" if report.good else "NOT GOOD"])

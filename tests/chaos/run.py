@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from msgspec import Struct
 
 from auditcast.console.demo.customers import Customers
+from auditcast.console.demo.mailbox import Mailbox
 from auditcast.console.demo.simulator import Platform, workspaces
 from auditcast.console.demo.stage import Stage
 from auditcast.console.demo.waiting import until
+from auditcast.console.demo.witness import Witness
 from auditcast.console.registry import Registry
 from auditcast.kafka import topics
 from auditcast.kafka.local import ApacheBroker
@@ -28,11 +31,12 @@ from tests.chaos.nemesis import Nemesis
 from tests.chaos.proxy import Line
 from tests.chaos.report import Report, judge
 from tests.chaos.staff import Staff
+from tests.chaos.telling import Telling
 from tests.chaos.weather import Weather
 
 PARTITIONS = 4
 RECEIVERS = 3
-WANTED = {plan.PROCESSOR: 3, plan.DELIVERER: 2}
+WANTED = {plan.PROCESSOR: 3, plan.DELIVERER: 2, plan.ALERTS: 1}
 LINES = 6
 PLACES = workspaces(organizations=3, each=3, alone=3)
 STRANGE_PER_S = 20.0
@@ -71,11 +75,16 @@ async def run(options: Options, say: Callable[[str], None]) -> Report:
         await asyncio.to_thread(topics.require, connection)
         stage = Stage(connection, options.logs, broker_time=True, receivers=RECEIVERS)
         stage.environment.update(IMPATIENT)
+        mailbox = Mailbox(stage.authority.server(), options.logs / "emails.mbox")
+        stage.environment.update(mailbox.environment(stage.authority.file))
         with Registry(connection) as registry:
             async with contextlib.AsyncExitStack() as stack:
                 lines = [await stack.enter_async_context(Line(detours)) for detours in broker.detours]
+                await stack.enter_async_context(mailbox)
                 await stack.enter_async_context(stage)
-                return await _Run(options, broker, stage, lines, Customers(stage, registry), Journal(say)).all()
+                run = _Run(options, broker, stage, lines, mailbox, Customers(stage, registry), Journal(say))
+                async with run.witness:
+                    return await run.all()
     finally:
         await asyncio.to_thread(broker.stop)
 
@@ -87,6 +96,7 @@ class _Run:
         broker: ApacheBroker,
         stage: Stage,
         lines: list[Line],
+        mailbox: Mailbox,
         customers: Customers,
         journal: Journal,
     ) -> None:
@@ -103,8 +113,11 @@ class _Run:
         self._brokers = Brokers(broker, journal)
         self._staff = Staff(stage.workers, lines, WANTED, self._brokers, journal, self._expiry.over)
         self._editors = Editors(customers, PLACES, journal, self._strangers.know)
-        self._weather = Weather(stage, customers, journal)
+        self._weather = Weather(stage, customers, mailbox, journal)
         self._aftermath = Aftermath(stage, self._staff, journal)
+        self._attempts: Counter[str] = Counter()
+        self.witness = Witness(stage, lambda attempted: self._attempts.update([attempted.fate]))
+        self._telling = Telling(stage.account, mailbox, self.witness)
         self._nemesis = Nemesis(
             {
                 plan.Kill: self._staff.kill,
@@ -116,6 +129,7 @@ class _Run:
                 plan.Stall: self._brokers.stall,
                 plan.Ail: self._weather.ail,
                 plan.Absence: self._weather.absence,
+                plan.Silence: self._weather.silence,
                 plan.Edit: self._editors.edit,
                 plan.Suspend: self._editors.suspend,
                 plan.Hold: self._editors.hold,
@@ -147,6 +161,7 @@ class _Run:
             self._weather.heal()
             await resume()
             settled = await self._aftermath.settled()
+            await self._telling.end(self._customers.current.values())
         finally:
             supervising.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -166,6 +181,8 @@ class _Run:
             owed=owed,
             strange=self._aftermath.strange,
             settled=settled,
+            attempts=self._attempts,
+            telling=self._telling,
             findings=self._journal.findings,
         )
 

@@ -1,10 +1,11 @@
-"""Bad days of the receivers: of one destination's, or of a whole server's."""
+"""Bad days of the receivers, of one destination's or of a whole server's, and of the mail server."""
 
 import asyncio
 import random
 from collections.abc import Sequence
 
 from auditcast.console.demo.customers import Customers
+from auditcast.console.demo.mailbox import Mailbox
 from auditcast.console.demo.moods import AILMENTS, FAILING, HANGING, Mood
 from auditcast.console.demo.stage import Stage
 from tests.chaos import plan
@@ -15,8 +16,9 @@ from tests.chaos.picking import chosen
 class Weather:
     """Nobody ails in two ways at once."""
 
-    def __init__(self, stage: Stage, customers: Customers, journal: Journal) -> None:
+    def __init__(self, stage: Stage, customers: Customers, mailbox: Mailbox, journal: Journal) -> None:
         self._stage = stage
+        self._mailbox = mailbox
         self._customers = customers
         self._journal = journal
         self._absent: set[int] = set()
@@ -43,6 +45,14 @@ class Weather:
         await asyncio.sleep(action.lasting)
         await self._stage.receivers[number].come_back()
         self._absent.discard(number)
+        return True
+
+    async def silence(self, action: plan.Silence) -> bool:
+        """The mail server takes nothing for a while."""
+        self._journal.note(f"the mail server goes down for {action.lasting:.1f} s")
+        self._mailbox.go_down()
+        await asyncio.sleep(action.lasting)
+        await self._mailbox.come_back()
         return True
 
     def worsen(self, rng: random.Random) -> None:

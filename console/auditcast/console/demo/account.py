@@ -47,7 +47,7 @@ class Account:
     """Three independent sources side by side: the log, the batches, the receivers' ledgers by destination id.
 
     Dead letters are counted by their reasons: `refused` those of events, `letters` those of deliveries. `owed` has the
-    latter by their keys, as long as they are not resolved.
+    latter by their keys, as long as they are not resolved, `unlucky` all destinations that ever had one.
     """
 
     def __init__(self, expectation: Expectation, batches: Batches) -> None:
@@ -57,6 +57,7 @@ class Account:
         self.refused: Counter[str] = Counter()
         self.letters: Counter[str] = Counter()
         self.owed: dict[bytes, Letter] = {}
+        self.unlucky: set[str] = set()
 
     @property
     def batched(self) -> int:
@@ -89,6 +90,7 @@ class Account:
             self.owed.pop(key, None)
         elif letter.topic.endswith(".batches"):
             self.letters[letter.reason] += 1
+            self.unlucky.add(letter.destination or "")
             self.owed[key] = Letter(letter.destination or "", letter.reason, letter.detail, _owed(letter))
         else:
             self.refused[letter.reason] += 1

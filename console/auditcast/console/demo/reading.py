@@ -44,10 +44,9 @@ class Follower:
 
     async def caught_up(self, topic: str, within: float) -> bool:
         """Wait until everything that was in a topic at the time of the call has been taken; whether it has."""
-        ends: dict[tuple[str, int], int] = {}
-        for name, partition in self._next:
-            if name == topic:
-                ends[name, partition] = await asyncio.to_thread(self._end, name, partition, within)
+        places = [place for place in self._next if place[0] == topic]
+        found = await asyncio.gather(*(asyncio.to_thread(self._end, *place, within) for place in places))
+        ends = dict(zip(places, found, strict=True))
         return await until(lambda: all(self._next[place] >= end for place, end in ends.items()), within)
 
     def close(self) -> None:
