@@ -7,17 +7,21 @@ what addresses it may connect to is for it to guard. What can be seen from here 
 import base64
 import re
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 from aiohttp.abc import ResolveResult
 
-from auditcast.deliverers.guard import Guard, NoSocket, results, vet
+from auditcast.deliverers.guard import Found, Guard, NoSocket, results, vet
 from auditcast.deliverers.outcomes import Failed, Reason
 from auditcast.kafka.settings import Secret
 from auditcast.schemas.errors import Misconfigured
 from auditcast.schemas.networks import Network
+
+ADMITTED_S = 60.0
+MOST_ADMITTED = 10_000
 
 _PROXY, _LOGIN = "AUDITCAST_EGRESS_PROXY", "AUDITCAST_EGRESS_PROXY_LOGIN"
 _URL = re.compile(r"http://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(?P<port>[1-9][0-9]{0,4})/?")
@@ -53,6 +57,7 @@ class ProxyGuard(Guard):
         super().__init__(allowed, lookup_s)
         self.proxy = proxy
         self._addresses = {proxy.url.host}
+        self._admitted: dict[tuple[str, int], float] = {}
 
     def open_socket(self, address: tuple[Any, ...]) -> socket.socket:
         """A socket for `address`, if it is the proxy's."""
@@ -77,14 +82,23 @@ class ProxyGuard(Guard):
     async def admit(self, url: httpx.URL) -> None:
         """Return unless `url` leads, as seen from here, where no delivery may go. A name that only the proxy knows may.
 
-        The proxy looks the name up once more and may find something else; so this is no more than a precaution.
+        The proxy looks the name up once more and may find something else; so this is no more than a precaution, and
+        holds for ADMITTED_S: where there is no name server, each lookup takes as long as it may.
         """
-        port = url.port or 443
-        if _LITERAL.fullmatch(url.host):
-            vet(url.host, port, self._allowed)
+        host, port = url.host, url.port or 443
+        now = time.monotonic()
+        if self._admitted.get((host, port), now) > now:
             return
+        if _LITERAL.fullmatch(host):
+            vet(host, port, self._allowed)
+        else:
+            self.vet_all(host, port, await self._seen(host))
+        if len(self._admitted) >= MOST_ADMITTED:
+            self._admitted.clear()
+        self._admitted[host, port] = now + ADMITTED_S
+
+    async def _seen(self, host: str) -> Found:
         try:
-            found = await self.look_up(url.host)
+            return await self.look_up(host)
         except Failed:
-            return
-        self.vet_all(url.host, port, found)
+            return []

@@ -292,7 +292,7 @@ async def test_what_is_seen_to_be_forbidden_is_not_asked_of_a_proxy(
 
 
 async def test_a_name_that_only_the_proxy_knows_is_left_to_it(
-    ca: trustme.CA, connect: Callable[[Guard], Connections]
+    ca: trustme.CA, network: Surroundings, connect: Callable[[Guard], Connections]
 ) -> None:
     async with Hostile(ca, "siem.invalid") as receiver:
         proxy = Proxy(receiver.port)
@@ -300,6 +300,9 @@ async def test_a_name_that_only_the_proxy_knows_is_left_to_it(
             connections = connect(_through(url))
             assert (await _post(connections, "https://siem.invalid/ok")).status == 200
             await connections.close()
+            assert (await _post(connections, "https://siem.invalid/ok")).status == 200
+            await connections.close()
+    assert network.looked_up == ["siem.invalid"]  # where there is no name server, each lookup takes long
 
 
 SLIPS = """
