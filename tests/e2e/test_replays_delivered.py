@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -43,6 +44,10 @@ def mended(deliveries: Deliveries, run: Shell, destination: str, url: str) -> No
     run.setting("allowed_networks", "127.0.0.0/8")
     ended = run("destinations", "edit", destination, "--url", url)
     assert ended.code == 0, ended
+
+
+def _reached(receiver: Hostile, count: int) -> bool:
+    return len(receiver.requests) >= count
 
 
 def sequences(requests: list[Request]) -> list[int]:
@@ -107,7 +112,7 @@ def test_killed_at_any_moment_it_is_run_again_without_harm(
                 [sys.executable, "-m", "auditcast.console", "dead-letters", "replay", "--all", "--yes"],
                 stdout=log, stderr=log,
             )  # fmt: skip
-            until(lambda reached=reached: len(receiver.requests) >= reached, "some deliveries")  # type: ignore[misc]
+            until(partial(_reached, receiver, reached), "some deliveries")
             process.send_signal(signal.SIGKILL)
             process.wait()
         ended = run("dead-letters", "replay", "--all", "--yes")
