@@ -314,9 +314,9 @@ class TestResult(Struct, frozen=True, kw_only=True):
 class Alerted(Struct, frozen=True, kw_only=True):
     """What the owners of a destination were told by email (in `audit.alerts`, key: destination).
 
-    `number` times, the last at `at`. They know of `dead_letters` ever made, the newest at `last_dead_letter`, of the
-    system's `verdict` (a revision's number and nonce), and of everything that expires until `expiring`, and was told
-    of again until `expiring_soon`. `warnings` emails, the last at `warned_at`, said that the destination will be paused
+    They were told `number` times, the last time `at`: of `dead_letters` ever made, the newest at `last_dead_letter`; of
+    the system's `verdict` (a revision's number and nonce); of all that expires until `expiring`, and once more of what
+    expires until `expiring_soon`. `warnings` emails, the last at `warned_at`, said that the destination will be paused
     because it does nothing but fail since `failing_from`. As far as they know there is an outage since `outage_since`,
     told of first by email `outage` (0: there is none), with `outage_letters` dead letters.
     """

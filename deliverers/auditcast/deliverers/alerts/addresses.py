@@ -9,7 +9,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Z
 
 
 def usable(address: str) -> bool:
-    """Whether an email can go to `address`; registering checks the same, but anybody may write to the topic."""
+    """Whether an email can go to `address`; checked at its registration, too, but anybody may write to the topic."""
     return len(address) <= MAX_ADDRESS and _ADDRESS.fullmatch(address) is not None
 
 

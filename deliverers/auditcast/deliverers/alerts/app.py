@@ -15,6 +15,7 @@ from auditcast.deliverers.alerts.retention import policy
 from auditcast.deliverers.alerts.settings import Settings
 from auditcast.deliverers.alerts.share import Share
 from auditcast.deliverers.alerts.watch import Watch
+from auditcast.deliverers.newest import Newest
 from auditcast.deliverers.outbox import Outbox
 from auditcast.kafka import topics as kafka_topics
 from auditcast.kafka.names import Topics
@@ -63,8 +64,9 @@ class _Alerts:
         self._closing = False
         self._topics = Topics(self._connection.topic_prefix)
         self._post = Post(settings)
-        self._revisions = self._view(self._topics.destinations)
-        self._statuses = self._view(self._topics.status)
+        self._newest = Newest()
+        self._revisions = View(self._connection, self._topics.destinations, self._revised, self._failed)
+        self._statuses = View(self._connection, self._topics.status, self._changed, self._failed)
         self._outbox = Outbox(self._connection, OUTBOX_BYTES)
         self._watch: Watch | None = None
         self._share = Share(
@@ -106,8 +108,9 @@ class _Alerts:
             self._topics,
             partitions,
             Desk(self._settings.smtp_from, self._settings.alert_to, self._settings.console_url),
-            revisions=self._revisions,
-            statuses=self._statuses,
+            names=self._names,
+            revision=self._newest.get,
+            status=self._statuses.get,
             post=self._post,
             append=self._outbox.append,
             now=_now,
@@ -118,7 +121,7 @@ class _Alerts:
 
     def _look_around(self) -> int:
         """See that the topics are right, learn how all destinations stand; returns the number of partitions."""
-        for difference in kafka_topics.require(self._connection, self._settings.timestamps):
+        for difference in kafka_topics.require(self._connection, self._settings.timestamps, trial=False):
             log.warning("topics.differ", extra={"detail": str(difference)})
         for view in (self._revisions, self._statuses):
             view.start()
@@ -164,8 +167,14 @@ class _Alerts:
         if self._watch is not None:
             asyncio.run_coroutine_threadsafe(self._watch.give(partitions, GRACE_S), self._loop).result()
 
-    def _view(self, topic: str) -> View:
-        return View(self._connection, topic, self._changed, self._failed)
+    def _names(self) -> list[bytes]:
+        """The keys under which destinations are known."""
+        return [key for view in (self._revisions, self._statuses) for key, _ in view.items()]
+
+    def _revised(self, key: bytes, value: bytes | None) -> None:
+        # Deliverers append again what a void revision lies over; it is no revision here anyway.
+        self._newest.take(key, value)
+        self._changed(key, value)
 
     def _changed(self, key: bytes, _: bytes | None) -> None:
         if self._watch is not None:

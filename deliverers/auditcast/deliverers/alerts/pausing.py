@@ -7,6 +7,7 @@ so that an outage of our own, or a destination with hardly any events, is no rea
 from msgspec.structs import replace
 
 from auditcast.deliverers.alerts.alert import DAY_MS, Situation
+from auditcast.deliverers.gone import verdict_nonce
 from auditcast.schemas.records import Alerted, Revision
 
 WARNINGS = 2
@@ -57,10 +58,15 @@ def lead(after: int) -> int:
     return min(DAY_MS, after // 4)
 
 
-def paused(revision: Revision, nonce: str, now: int) -> Revision:
-    """The verdict on `revision`; with this nonce it is void beside a change that a person makes at the same time."""
+def paused(about: Revision, now: int) -> Revision:
+    """The verdict on `about`, which is void beside a change that a person makes at the same time."""
     return replace(
-        revision, number=revision.number + 1, nonce=f"-{nonce}", changed_at=now, paused=True, because=FAILING
+        about,
+        number=about.number + 1,
+        nonce=verdict_nonce(about, FAILING),
+        changed_at=now,
+        paused=True,
+        because=FAILING,
     )
 
 

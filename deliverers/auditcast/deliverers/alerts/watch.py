@@ -1,22 +1,19 @@
-"""The shell around `evaluate`: looks at the destinations of this worker, has emails sent, writes down what was sent."""
+"""The shell around `evaluate`: looks at this worker's destinations, has them told of, writes down what was told."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from email.message import EmailMessage
-from secrets import token_hex
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from auditcast.deliverers.alerts import pausing
-from auditcast.deliverers.alerts.alert import HOUR_MS, Ageing, Policy, Situation
+from auditcast.deliverers.alerts.alert import Ageing, Policy, Situation
 from auditcast.deliverers.alerts.delays import Delays
 from auditcast.deliverers.alerts.envelope import Desk, Envelope
 from auditcast.deliverers.alerts.evaluation import evaluate
 from auditcast.deliverers.alerts.misfortunes import PostClosed
-from auditcast.deliverers.alerts.post import Receipt
+from auditcast.deliverers.alerts.telling import Poster, Teller
 from auditcast.deliverers.fate import Append
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
@@ -30,24 +27,17 @@ TICK_S = 1.0
 SWEEP_MS = 60_000
 """How often every destination is looked at, whether it changed or not."""
 
+LONGEST_MS = 300_000
+"""The longest that a mail server is left alone that takes nothing."""
+
 SERVER = ""
 """The mail server among the names of destinations."""
 
 log = logging.getLogger(__name__)
 
 
-class Newest(Protocol):
-    """The newest value of each key: a view."""
-
-    def get(self, key: bytes) -> bytes | None: ...
-    def items(self) -> list[tuple[bytes, bytes]]: ...
-
-
-class Poster(Protocol):
-    """Who hands emails over: see post.py."""
-
-    async def send(self, email: EmailMessage, to: Sequence[str]) -> Receipt: ...
-    async def rest(self) -> None: ...
+Lookup = Callable[[bytes], bytes | None]
+"""Gives the newest value of a key."""
 
 
 class Watch:
@@ -63,8 +53,9 @@ class Watch:
         partitions: int,
         desk: Desk,
         *,
-        revisions: Newest,
-        statuses: Newest,
+        names: Callable[[], Iterable[bytes]],
+        revision: Lookup,
+        status: Lookup,
         post: Poster,
         append: Callable[[Append], Awaitable[object]],
         now: Callable[[], int],
@@ -72,9 +63,11 @@ class Watch:
         self._topics = topics
         self._partitions = partitions
         self._desk = desk
-        self._revisions = revisions
-        self._statuses = statuses
+        self._names = names
+        self._revision = revision
+        self._status = status
         self._post = post
+        self._teller = Teller(desk, post, now)
         self._append = append
         self._now = now
         self._policy: Policy | None = None
@@ -83,10 +76,8 @@ class Watch:
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
-        self._unfinished: dict[str, Envelope] = {}
         self._judged: dict[str, tuple[int, str]] = {}
-        self._delays = Delays(HOUR_MS)
-        self._closed = Delays(5 * 60_000)
+        self._closed = Delays(LONGEST_MS)
         self._swept = -SWEEP_MS
 
     def learn(self, policy: Policy) -> None:
@@ -118,7 +109,7 @@ class Watch:
             log.warning("alerts.given_up_late")
         for partition in partitions:
             self._told.pop(partition, None)
-        self._unfinished = {name: each for name, each in self._unfinished.items() if self._mine(name) is not None}
+        self._teller.forget_unless(lambda destination: self._mine(destination) is not None)
 
     async def run(self) -> None:
         """Look, for ever."""
@@ -149,11 +140,10 @@ class Watch:
         changed, self._changed = self._changed, set()
         if now - self._swept >= SWEEP_MS or now < self._swept:
             self._swept = now
-            known = (*self._statuses.items(), *self._revisions.items())
-            changed |= {key.decode(errors="replace") for key, _ in known}
-        waiting = {name for name in self._delays.names() if self._delays.ready(name, now)}
+            changed |= {key.decode(errors="replace") for key in self._names()}
+        waiting = {name for name in self._teller.delays.names() if self._teller.delays.ready(name, now)}
         mine = (name for name in changed | waiting if self._mine(name) is not None)
-        return sorted(name for name in mine if self._delays.ready(name, now))
+        return sorted(name for name in mine if self._teller.delays.ready(name, now))
 
     def _look_at_all(self) -> None:
         self._swept = -SWEEP_MS
@@ -167,25 +157,27 @@ class Watch:
         situation = self._situation(destination)
         mine = self._mine(destination)
         if mine is None or situation is None:
-            self._delays.succeeded(destination)
+            self._teller.forget(destination)
             return
         now = self._now()
         told = mine.get(destination) or Alerted(destination=destination, at=0)
-        if (envelope := self._unfinished.get(destination)) is None:
+        if (envelope := self._teller.unfinished(destination)) is None:
             if pausing.pause_due(situation, told, policy.pause_after):
                 await self._pause(situation.revision, now)
                 return
             alert = evaluate(situation, told, policy, now)
             if alert is None:
-                self._delays.succeeded(destination)
+                self._teller.forget(destination)
                 return
             envelope = self._desk.envelope(alert, situation, now)
-        await self._hand_over(envelope, situation)
+        if await self._teller.tell(envelope, situation):
+            await self._note(envelope)
+        self._closed.succeeded(SERVER)
 
     def _situation(self, destination: str) -> Situation | None:
         """How it stands; None if it is none of the registered destinations."""
         key = destination.encode()
-        raw, status = self._revisions.get(key), self._statuses.get(key)
+        raw, status = self._revision(key), self._status(key)
         if raw is None:
             return None
         try:
@@ -205,64 +197,21 @@ class Watch:
         """Pause what was warned of in vain; that this was done is told once it can be read back."""
         if self._judged.get(revision.destination) == revision.order:
             return
-        verdict = pausing.paused(revision, token_hex(8), now)
+        verdict = pausing.paused(revision, now)
         await self._append(Append(self._topics.destinations, revision.destination.encode(), encode(verdict)))
         self._judged[revision.destination] = revision.order
         log.warning("destination.paused", extra={"destination": revision.destination, "because": verdict.because})
 
-    async def _hand_over(self, envelope: Envelope, situation: Situation) -> None:
-        destination, now = situation.revision.destination, self._now()
-        if envelope.email is None:
-            log.warning("alert.nobody_to_tell", extra={"destination": destination, "about": envelope.alert.kind})
-            await self._finish(envelope)
-            return
-        receipt = await self._post.send(envelope.email, envelope.left)
-        self._closed.succeeded(SERVER)
-        envelope.accepted += len(receipt.accepted)
-        envelope.left = list(receipt.later)
-        for refusals in (receipt.never, receipt.later):
-            for address, why in refusals.items():
-                log.warning("alert.refused", extra={"destination": destination, "address": address, "detail": why})
-        if not envelope.accepted:
-            await self._unheard(envelope, situation, receipt)
-        elif envelope.left and now - envelope.begun < HOUR_MS:
-            # Some have it; the others get the very same email.
-            self._unfinished[destination] = envelope
-            self._delays.failed(destination, now)
-        else:
-            await self._finish(envelope)
-
-    async def _unheard(self, envelope: Envelope, situation: Situation, receipt: Receipt) -> None:
-        """Nobody has taken it. Operators are told if nobody ever will; else it is composed anew, later."""
-        destination = situation.revision.destination
-        operators = self._desk.for_operators(envelope.alert, situation, self._now()) if not receipt.later else None
-        if operators is not None and operators.email is not None:
-            second = await self._post.send(operators.email, operators.left)
-            if second.accepted:
-                operators.accepted = len(second.accepted)
-                await self._finish(operators)
-                return
-        delay = self._delays.failed(destination, self._now())
-        log.warning("alert.unheard", extra={"destination": destination, "retry_s": delay / 1000})
-
-    async def _finish(self, envelope: Envelope) -> None:
+    async def _note(self, envelope: Envelope) -> None:
         """Write down what was told."""
         told = replace(envelope.alert.told, at=self._now())
         destination = told.destination
-        self._unfinished.pop(destination, None)
-        self._delays.succeeded(destination)
         mine = self._mine(destination)
         if mine is None:
             return  # whoever has it now sends the same email again
         mine[destination] = told
         await self._append(Append(self._topics.alerts, destination.encode(), encode(told)))
         if envelope.accepted:
-            log.info(
-                "alert.sent",
-                extra={
-                    "destination": destination,
-                    "about": ",".join(envelope.alert.kinds),
-                    "number": told.number,
-                    "recipients": envelope.accepted,
-                },
-            )
+            about, number = ",".join(envelope.alert.kinds), envelope.accepted
+            extra = {"destination": destination, "about": about, "number": told.number, "recipients": number}
+            log.info("alert.sent", extra=extra)

@@ -78,7 +78,7 @@ class World:
             warned = [at for at, alert in self.inbox if Kind.WARNING in alert.kinds]
             assert len(warned) >= WARNINGS
             assert warned[-1] > (failing_from(self.situation) or 0)
-            self.situation = replace(self.situation, revision=paused(self.situation.revision, "01", self.now))
+            self.situation = replace(self.situation, revision=paused(self.situation.revision, self.now))
         alert = evaluate(self.situation, self.told, POLICY, self.now)
         if alert is None or fault == "closed":
             return

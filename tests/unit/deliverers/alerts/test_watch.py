@@ -22,13 +22,6 @@ from tests.unit.deliverers.alerts.situations import MINUTE_MS, NOW, POLICY, fail
 OWNER, OTHER, OPERATOR = "owner@example.com", "other@example.com", "ops@example.com"
 
 
-class Newest(dict[bytes, bytes]):
-    """A view."""
-
-    def items(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]  # a list, as a view has it
-        return list(super().items())
-
-
 class Server:
     """A mail server: `answers` by address, or `closed`; `sent` are the addresses and the email each time."""
 
@@ -67,7 +60,8 @@ class Bench:
     def __init__(self, status: Status, operators: Sequence[str] = (), **more: object) -> None:
         self.now = NOW
         self.server = Server()
-        self.revisions, self.statuses = Newest(), Newest()
+        self.revisions: dict[bytes, bytes] = {}
+        self.statuses: dict[bytes, bytes] = {}
         self.told: dict[str, Alerted] = {}
         self.operators = operators
         self.fail_append = False
@@ -86,8 +80,9 @@ class Bench:
             Topics(),
             1,
             Desk("alerts@example.com", self.operators),
-            revisions=self.revisions,
-            statuses=self.statuses,
+            names=lambda: [*self.revisions, *self.statuses],
+            revision=self.revisions.get,
+            status=self.statuses.get,
             post=self.server,
             append=self.append,
             now=lambda: self.now,
