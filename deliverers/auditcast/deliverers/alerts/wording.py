@@ -71,7 +71,7 @@ def _facts(alert: Alert, situation: Situation, now: int) -> tuple[Fact, ...]:
     facts.append(Fact("Last delivery", ago(status.last_success, now) if status.last_success else "none yet"))
     if alert.letters:
         fresh = f"{alert.fresh:,} of them since the last email" if 0 < alert.fresh < alert.letters else ""
-        reason = f"the newest for {clean(status.last_reason, 60)}" if status.last_reason else ""
+        reason = f"the newest: {clean(status.last_reason, 60)}" if status.last_reason else ""
         facts.append(Fact("Dead letters", batches(alert.letters), ", ".join(filter(None, (fresh, reason)))))
     if status.parked:
         since = f"since {when(status.parked_since)}" if status.parked_since is not None else ""
