@@ -1,8 +1,7 @@
 """Numbers from appends and receipts, for tables."""
 
-import itertools
-import os
 from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from _receivers import Receipt
@@ -51,12 +50,11 @@ class Book:
         )
         return Delays(found[len(found) // 2], found[int(len(found) * 0.99)], found[-1])
 
-    def silence(self, name: str, since: float) -> float:
-        """The longest time, in seconds, from `since` to its last batch, in which a destination got nothing."""
-        times = [since, *sorted(at for (destination, _), at in self.first.items() if destination == name)]
-        return max(after - before for before, after in itertools.pairwise(times))
+    def start(self, name: str) -> float:
+        """When a destination got its first batch."""
+        return min(at for (destination, _), at in self.first.items() if destination == name)
 
-
-def load() -> str:
-    """What the machine is at, for who reads the figures."""
-    return f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
+    def silence(self, name: str) -> float:
+        """The longest time, in seconds, between its first and its last batch in which a destination got nothing."""
+        times = sorted(at for (destination, _), at in self.first.items() if destination == name)
+        return max(after - before for before, after in pairwise(times))

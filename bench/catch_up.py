@@ -14,7 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
-from _figures import Book, load
+from _figures import Book
+from _machine import Machine
 from _pipeline import BODY, PARTITIONS, Pipeline
 from _receivers import Conduct, Door, Receivers
 from confluent_kafka import Message, TopicPartition
@@ -85,8 +86,7 @@ class Outage:
 
     def _print_written(self, back: float) -> None:
         """What lies in the topics of copies."""
-        owed, topics = len(self._owed(back)), self._pipeline.topics
-        in_all = 0
+        topics, written, parked = self._pipeline.topics, 0, 0
         for topic in (topics.parked, *topics.retries, topics.dead_letters, topics.attempts, topics.status):
             copies: Counter[str] = Counter()
             count = size = 0
@@ -94,12 +94,15 @@ class Outage:
                 count, size = count + 1, size + _size(record)
                 if topic in (topics.parked, *topics.retries):
                     copies[decode_as(Batch, record.value() or b"").id] += 1
-            in_all += size
+            written += size
+            parked += count if topic == topics.parked else 0
             if count:
                 most = f", at most {max(copies.values())} of one batch" if copies else ""
                 print(f"  {topic.partition('.')[2]:18}{count:7} records, {size / 1e6:7.1f} MB{most}")
-        each = in_all / owed
-        print(f"  written in all: {each:,.0f} bytes for each batch owed, {each / len(BODY):.2f} times its size")
+        print(
+            f"  {parked - len(self._owed(back))} more than were owed: those that came while it caught up;"
+            f" {written / parked:,.0f} bytes written for each, {written / parked / len(BODY):.2f} times its size"
+        )
 
     def _owed(self, back: float) -> list[tuple[str, int]]:
         return [
@@ -154,9 +157,10 @@ def main() -> None:
         Broker(options.broker) if options.broker else ApacheBroker() as broker,
         tempfile.TemporaryDirectory() as folder,
         Receivers(Path(folder)) as receivers,
+        Machine() as machine,
     ):
         Outage(broker, receivers, Path(folder), options.rate).run(options.seconds, settings)
-    print(f"  {load()}")
+        print(f"  an idle process waited {machine.stalled_s() * 1000:.0f} ms at most; {machine}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 For each illness fresh topics and a fresh deliverer: first all are healthy, then 10 are ill, then they are back. Batches
 of 48 kB are appended to `audit.batches` at a steady rate; the delay is from there to the receipt, of the 90 that are
-healthy throughout. The goal is a p99 of at most 1.2 times, or 20 ms more than, that of the healthy time just before.
+healthy throughout. `machine` is the longest that an idle process had to wait meanwhile: without a quiet machine, the
+figures say little. The goal is a p99 of at most 1.2 times, or 20 ms more than, that of the healthy time just before.
 It starts Apache Kafka unless told `--broker host:port`.
 """
 
@@ -11,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from _figures import Book, Delays, load
+from _figures import Book, Delays
+from _machine import Machine
 from _pipeline import Pipeline, Usage
 from _receivers import Conduct, Door, Receivers
 
@@ -39,12 +41,13 @@ class Phase(NamedTuple):
     span: tuple[float, float]
     cpu_us: float
     rate: float
+    stalled_ms: float
 
 
 class Trial:
     """One illness, from health to recovery."""
 
-    def __init__(self, broker: Broker, receivers: Receivers, folder: Path, rate: float) -> None:
+    def __init__(self, broker: Broker, receivers: Receivers, machine: Machine, folder: Path, rate: float) -> None:
         names = [f"dst_{number:03}" for number in range(DESTINATIONS)]
         # Every tenth, so that each partition has healthy ones and sick ones.
         places = {name: Door.SICK if number % (DESTINATIONS // SICK) == 0 else Door.WELL
@@ -52,6 +55,7 @@ class Trial:
         self._healthy = {name for name, door in places.items() if door is Door.WELL}
         self._rates = dict.fromkeys(names, rate / len(names))
         self._receivers = receivers
+        self._machine = machine
         self._book = Book()
         self._pipeline = Pipeline(broker, receivers, folder, places)
 
@@ -70,14 +74,17 @@ class Trial:
         before = self._delays(phases[0])
         for phase in phases:
             _show(phase, self._delays(phase), before)
-        print(f"    at most {peak:.0f} MB; {self._book.refused} refused, {self._book.repeated} repeated; {load()}")
+        print(
+            f"    at most {peak:.0f} MB; {self._book.refused} refused, {self._book.repeated} repeated; {self._machine}"
+        )
 
     def _phase(self, usage: Usage, name: str, conduct: Conduct, seconds: float) -> Phase:
         self._receivers.behave(Door.SICK, conduct)
+        self._machine.stalled_s()
         cpu, accepted = usage.cpu_s, self._receivers.accepted
         span = self._pipeline.steadily(self._rates, seconds)
         spent, came = usage.cpu_s - cpu, self._receivers.accepted - accepted
-        return Phase(name, span, spent / came * 1e6, came / (span[1] - span[0]))
+        return Phase(name, span, spent / came * 1e6, came / (span[1] - span[0]), self._machine.stalled_s() * 1000)
 
     def _delays(self, phase: Phase) -> Delays:
         return self._book.delays(self._pipeline.appended, self._healthy, phase.span)
@@ -93,7 +100,7 @@ def _show(phase: Phase, found: Delays, before: Delays) -> None:
         beside += "  missed"
     print(
         f"  {phase.name:48}{found.p50:8.1f}{found.p99:8.1f}{found.longest:8.1f}"
-        f"{phase.rate:9.0f}{phase.cpu_us:8.0f} {beside}"
+        f"{phase.stalled_ms:9.0f}{phase.rate:8.0f}{phase.cpu_us:8.0f} {beside}"
     )
 
 
@@ -107,15 +114,17 @@ def main() -> None:
     parser.add_argument("--only", choices=ILLNESSES, help="one illness")
     options = parser.parse_args()
     print(f"ms from append to receipt, of the {DESTINATIONS - SICK} healthy; {options.rate:g} batches/s of 48 kB")
-    print(f"  {'':48}{'p50':>8}{'p99':>8}{'max':>8}{'came/s':>9}{'CPU µs':>8}  p99 beside before")
+    print(f"  {'':48}{'p50':>8}{'p99':>8}{'max':>8}{'machine':>9}{'came/s':>8}{'CPU µs':>8}  p99 beside before")
     with (
         Broker(options.broker) if options.broker else ApacheBroker() as broker,
         tempfile.TemporaryDirectory() as folder,
         Receivers(Path(folder)) as receivers,
+        Machine() as machine,
     ):
         for _ in range(options.rounds):
             for name in [options.only] if options.only else ILLNESSES:
-                Trial(broker, receivers, Path(folder), options.rate).run(ILLNESSES[name], options.seconds)
+                trial = Trial(broker, receivers, machine, Path(folder), options.rate)
+                trial.run(ILLNESSES[name], options.seconds)
     print(f"goal: a p99 of at most {GOAL} times, or {GOAL_MS:g} ms more than, before")
 
 
