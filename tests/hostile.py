@@ -58,6 +58,15 @@ async def _status(peer: Peer, status: int, headers: str = "") -> None:
     await peer.send(f"HTTP/1.1 {status} X\r\n{headers}Content-Length: 4\r\n\r\nnope".encode())
 
 
+async def _moody(peer: Peer) -> None:
+    await (_status(peer, peer.server.mood) if peer.server.mood else _ok(peer))
+
+
+async def _slow(peer: Peer) -> None:
+    await asyncio.sleep(0.2)
+    await peer.send(OK)
+
+
 async def _redirect(peer: Peer) -> None:
     await _status(peer, 308, "Location: /ok\r\n")
 
@@ -232,7 +241,7 @@ BEHAVIOURS: dict[str, Callable[[Peer], Awaitable[None]]] = {
     "/reset-at-once": _reset_at_once, "/old-http": _old_http, "/two-lengths": _two_lengths, "/bad-chunk": _bad_chunk,
     "/endless-chunk-line": _endless_chunk_line, "/endless-trailers": _endless_trailers, "/interim": _interim,
     "/endless-interim": _endless_interim, "/surplus": _surplus, "/busy": _busy, "/small": _small,
-    "/413-early": _too_large_early,
+    "/413-early": _too_large_early, "/moody": _moody, "/slow": _slow,
 }  # fmt: skip
 BODY_LEFT = {"/early", "/unread", "/413-early"}
 
@@ -241,7 +250,8 @@ class Hostile:
     """Serves on a port of its own on this host, under `name` and 127.0.0.1. `/500` answers that status, and so on.
 
     `async with` serves in the running loop, `with` in a thread. `sent` counts the bytes that it could send, `limit` is
-    the largest body that `/small` takes, `failing` has the ids for which it answers 500.
+    the largest body that `/small` takes, `failing` has the ids for which it answers 500, `mood` the status that
+    `/moody` answers with, unless 0.
     """
 
     def __init__(self, ca: trustme.CA, name: str = "localhost", not_after: datetime | None = None) -> None:
@@ -250,6 +260,7 @@ class Hostile:
         self.sent = 0
         self.limit = 0
         self.failing: set[str] = set()
+        self.mood = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert(name, "127.0.0.1", not_after=not_after).configure_cert(self._context)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -15,10 +15,11 @@ import trustme
 from auditcast.console.demo.workers import Worker
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
+from auditcast.kafka.scans import Scan
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import read_compacted
 from auditcast.schemas.chain import GENESIS, batch_id, body_digest, digest_of, stream_name
-from auditcast.schemas.records import Batch, DeadLetter, Revision, SealedHeader, TestResult
+from auditcast.schemas.records import Attempted, Batch, DeadLetter, Revision, SealedHeader, Status, TestResult
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import decode_as, encode
 from tests.conftest import PARTITIONS
@@ -44,6 +45,7 @@ class Deliveries:
         self.topics = Topics(connection.topic_prefix)
         self.keys = [new_key()]
         self.secrets: dict[str, str] = {}
+        self._revisions: dict[str, Revision] = {}
         self._folder = folder
         self._sealer = Sealer(self.keys)
         self._producer = clients.producer(connection)
@@ -70,6 +72,7 @@ class Deliveries:
             secret=sealer.seal(f"{name}/secret", self.secrets[name]),
             epoch="e",
         )
+        self._revisions[name] = revision
         self.append(self.topics.destinations, name, encode(revision))
         return name
 
@@ -98,9 +101,41 @@ class Deliveries:
         """The dead letters by their keys."""
         return {key: decode_as(DeadLetter, value) for key, value in self._read(self.topics.dead_letters)}
 
+    def parked(self, destination: str) -> list[Batch]:
+        """What was ever parked for a destination, in order."""
+        with Scan(self.connection, self.topics.parked) as scan:
+            found = [decode_as(Batch, message.value() or b"") for message in scan.to_end(PATIENCE_S)]
+        return [batch for batch in found if batch.destination == destination]
+
+    def attempted(self, destination: str) -> list[Attempted]:
+        """Every attempt for a destination, in order."""
+        with Scan(self.connection, self.topics.attempts) as scan:
+            found = [decode_as(Attempted, message.value() or b"") for message in scan.to_end(PATIENCE_S)]
+        return [one for one in found if one.destination == destination]
+
+    def newest(self, destination: str) -> Revision:
+        """The revision that the topic holds last."""
+        return decode_as(Revision, dict(self._read(self.topics.destinations))[destination])
+
+    def markers(self) -> set[str]:
+        """The keys that say where something is parked, and how far it is released."""
+        return {key for key, _ in self._read(self.topics.status) if key.startswith(("parked/", "released/"))}
+
+    def status(self, destination: str) -> Status:
+        """How a destination fares; as new if nothing was told yet."""
+        raw = dict(self._read(self.topics.status)).get(destination)
+        return Status(destination=destination, at=0) if raw is None else decode_as(Status, raw)
+
+    def pause(self, destination: str, *, paused: bool) -> None:
+        """Pause or resume a destination."""
+        newest = self._revisions[destination]
+        self._revisions[destination] = msgspec.structs.replace(newest, number=newest.number + 1, paused=paused)
+        self.append(self.topics.destinations, destination, encode(self._revisions[destination]))
+
     def results(self) -> dict[str, TestResult]:
         """The results of tests by their batches' ids."""
-        return {key: decode_as(TestResult, value) for key, value in self._read(self.topics.status)}
+        found = self._read(self.topics.status)
+        return {key: decode_as(TestResult, value) for key, value in found if key.startswith("test-")}
 
     @contextmanager
     def deliverer(self, **environ: str) -> Iterator[Worker]:

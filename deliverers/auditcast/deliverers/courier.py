@@ -76,9 +76,11 @@ class Courier:
 
     async def _attempt(self, errand: Errand, part: Part) -> Outcome:
         outcome = await attempt(errand, part, self._connections, self._agent)
-        if outcome.verdict is Verdict.GONE and await self._changed(errand.batch, errand.target):
-            # Of what the destination was it says nothing about what it is now.
-            return replace(outcome, verdict=Verdict.RETRY)
+        if outcome.verdict is Verdict.GONE:
+            if await self._changed(errand.batch, errand.target):
+                # Of what the destination was it says nothing about what it is now.
+                return replace(outcome, verdict=Verdict.RETRY)
+            self._destinations.give_up(errand.target.revision)
         return outcome
 
     async def _changed(self, batch: Batch, target: Target) -> bool:

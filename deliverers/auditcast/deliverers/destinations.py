@@ -52,7 +52,8 @@ class Destinations:
     def __init__(self, newest: Callable[[bytes], bytes | None], sealer: Sealer, allowed: Sequence[Network]) -> None:
         self._newest = newest
         self._waiting: dict[str, asyncio.Event] = {}
-        self._is_halted = lru_cache(OPENED)(_is_halted)
+        self._given_up: dict[str, tuple[int, str]] = {}
+        self._standing = lru_cache(OPENED)(_standing)
         self._open = lru_cache(OPENED)(lambda raw: _opened(raw, sealer, allowed))
 
     def check_keys(self, revisions: Iterable[bytes]) -> None:
@@ -79,7 +80,14 @@ class Destinations:
     def halted(self, destination: str) -> bool:
         """Whether nothing may be sent there now: somebody paused it, or its receiver is gone for good."""
         raw = self._newest(destination.encode())
-        return raw is not None and self._is_halted(raw)
+        if raw is None:
+            return False
+        order, halted = self._standing(raw)
+        return halted or self._given_up.get(destination) == order
+
+    def give_up(self, revision: Revision) -> None:
+        """Its receiver is gone: nothing more is sent under `revision`, also before a newer one is here that says so."""
+        self._given_up[revision.destination] = revision.order
 
     async def target(self, batch: Batch, wait_s: float) -> Target:
         """Where to send `batch`, waiting for the revision that it names. Raises `Failed`."""
@@ -117,12 +125,13 @@ class Destinations:
         )
 
 
-def _is_halted(raw: bytes) -> bool:
+def _standing(raw: bytes) -> tuple[tuple[int, str], bool]:
+    """The order of a revision, and whether it halts its destination."""
     try:
         revision = decode_as(Revision, raw)
     except Undecodable:
-        return False
-    return revision.halted
+        return (0, ""), False
+    return revision.order, revision.halted
 
 
 def _opened(raw: bytes, sealer: Sealer, allowed: Sequence[Network]) -> Target:

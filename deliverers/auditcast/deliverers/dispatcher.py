@@ -239,7 +239,7 @@ class Dispatcher:
         place = place_of(account, parcel, pieces, self._policy.max_age_ms, now)
         for report in reports(parcel, pieces, self._policy, now, stays=place is not Place.DECIDED):
             self._post(report)
-        if account.standing.open and not was_open:
+        if (account.standing.open and not was_open) or self._halted(account.destination):
             self._stop(shard, account)
         match place:
             case Place.DECIDED:
