@@ -24,6 +24,7 @@ from auditcast.schemas.records import (
     Batch,
     DeadLetter,
     Delivery,
+    Parked,
     Released,
     Revision,
     RevisionInForce,
@@ -144,9 +145,11 @@ def test_the_life_of_an_event(world: World) -> None:
     assert again["attempts"][0]["answer"] == "x"
 
     parked = world.copied(world.topics.parked, batch, parked_at=world.now)
+    marker = Parked(destination=DESTINATION, offset=parked, at=world.now)
+    world.write(world.topics.status, encode(marker), f"parked/{DESTINATION}@{parked}")
     assert world.told(event)["state"] == "parked"
-    released = Released(destination=DESTINATION, offset=parked, at=world.now)
-    world.write(world.topics.status, encode(released), f"released/{DESTINATION}@{parked}")
+    released = Released(destination=DESTINATION, first=parked, offset=parked, at=world.now)
+    world.write(world.topics.status, encode(released), f"released/{DESTINATION}@{parked}-{parked}")
     assert world.told(event)["state"] == "retry-2"
 
     letter = DeadLetter(

@@ -92,7 +92,8 @@ class FakeParkedReader:
         self._at: dict[int, int] = {}
         self._told_end = False
 
-    def read(self, wanted: Mapping[int, int], wait_s: float) -> Found:
+    async def read(self, wanted: Mapping[int, int], wait_s: float) -> Found:
+        await asyncio.sleep(0)
         if self._at != wanted:
             self._at, self._told_end = dict(wanted), False
         log = self._broker.logs[TOPICS.parked]
@@ -106,7 +107,7 @@ class FakeParkedReader:
             self._told_end = True
         return Found(records, {0: self._at[0]} if at_end else {})  # type: ignore[arg-type]  # they are like messages
 
-    def close(self) -> None:
+    async def close(self) -> None:
         pass
 
 

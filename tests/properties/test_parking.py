@@ -33,7 +33,7 @@ def _impatient() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, seed=st.integers(0, 2**32), budget=st.integers(10, 100))
 async def test_every_batch_arrives_or_is_a_dead_letter(
     steps: list[tuple[str, str | None, int | None]], seed: int, budget: int

@@ -16,7 +16,7 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
 from auditcast.processors.reader import LogReader
-from auditcast.schemas.records import Attempted, DeadLetter, Delivery, Released, Revision
+from auditcast.schemas.records import Attempted, DeadLetter, Delivery, Revision
 from auditcast.schemas.wire import decode_as
 
 
@@ -107,7 +107,7 @@ class Gatherer:
             copy = self._copy(self._topics.retries[int(tier) - 1], batch, attempts[-1].attempt.at)
             due = None if copy is None else copy[1].not_before
         parked = self._copy(self._topics.parked, batch, batch.at)
-        waits = parked is not None and parked[0] > self._released(name)
+        waits = parked is not None and self._waits(name, parked[0])
         return replace(
             evidence,
             letters=mine,
@@ -137,15 +137,20 @@ class Gatherer:
                         newest = (message.offset() or 0, delivery)
         return newest
 
-    def _released(self, destination: str) -> int:
-        """The parked topic's offset up to which all of a destination is settled."""
-        highest = -1
-        key = f"released/{destination}@".encode()
+    def _waits(self, destination: str, offset: int) -> bool:
+        """Whether what lies at `offset` of the parked topic is still to be sent: marked, and in no span released."""
+        markers, spans = set(), set()
         with Scan(self._connection, self._topics.status, self._count) as scan:
             for message in scan.messages(dict.fromkeys(scan.bounds, 0)):
-                if (message.key() or b"").startswith(key) and message.value():
-                    highest = max(highest, decode_as(Released, message.value() or b"").offset)
-        return highest
+                kind, _, place = (message.key() or b"").decode(errors="replace").partition("/")
+                who, _, where = place.rpartition("@")
+                if who == destination and kind in {"parked", "released"}:
+                    (markers if kind == "parked" else spans).add(where)
+                    if not message.value():
+                        (markers if kind == "parked" else spans).discard(where)
+        marked = any(int(first) <= offset for first in markers)
+        ends = [tuple(map(int, span.split("-"))) for span in spans]
+        return marked and not any(first <= offset <= last for first, last in ends)
 
     def _of(self, topic: str, key: str, at: int) -> Iterator[Message]:
         """The records of one key that may have been written at `at` ms or later."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from auditcast.deliverers.backlog import Backlog
+from auditcast.deliverers.backlog import Backlog, Span
 from auditcast.deliverers.outcomes import Piece, Verdict
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.standing import Standing
@@ -35,8 +35,8 @@ class Account:
         self.partition = partition
         self.standing = Standing(probe_s)
         self.backlog = Backlog()
-        self.told = -1
-        """The offset of the newest `Released` that was written."""
+        self.told: Span | None = None
+        """What was last written of what is released."""
         self._head = -1
         self._first_probe: Delivery | None = None
         self.probes_in_vain = 0
@@ -50,7 +50,7 @@ class Account:
         """Go on with what an earlier owner left parked; how much it is, is known from what it told."""
         backlog.batches, backlog.events = self._status.parked, self._status.parked_events
         backlog.since = self._status.parked_since
-        self.backlog, self.told = backlog, backlog.released
+        self.backlog = backlog
 
     def attempted(self, parcel: Parcel, pieces: list[Piece], now: float) -> None:
         """Take note of what the attempts to deliver `parcel` tell of the receiver, at `now` in seconds."""

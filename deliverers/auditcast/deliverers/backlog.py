@@ -2,30 +2,34 @@
 
 Where it begins is known from markers (records.Parked): one written by each owner that parks, before anything that it
 parked counts as settled elsewhere. An owner removes them once everything is settled that it knows of; what a stopped
-worker appends late lies under a marker of its own, so nothing is forgotten, whoever writes when.
+worker appends late lies under a marker of its own. How far it is settled is known from spans (records.Released): what
+an owner says there it saw itself, so it stays true, and says nothing of what others parked before its own beginning.
+So nothing is forgotten, whoever writes when.
 """
 
 from collections.abc import Iterable
+
+Span = tuple[int, int]
+"""The first and the last offset of a stretch in which all batches of a destination are settled."""
 
 
 class Backlog:
     """One destination's. Offsets are those of the parked topic."""
 
-    __slots__ = ("_newest", "appending", "batches", "events", "handed", "last", "markers", "missed", "next",
-                 "released", "since")  # fmt: skip
+    __slots__ = ("_handed", "_newest", "appending", "batches", "events", "first", "last", "markers", "missed", "next",
+                 "since")  # fmt: skip
 
     def __init__(self) -> None:
         self.markers: set[int] = set()
+        self.first = 0
+        """Where this owner's knowledge begins."""
         self.next: int | None = None
         """From here on nothing was handed over; None as long as nothing is parked."""
         self.last: int | None = -1
         """The newest parked batch; None before the log's end was read."""
         self._newest = -1
-        self.released = -1
-        """Everything up to here is settled."""
+        self._handed: set[int] = set()
         self.appending = 0
-        self.handed = 0
-        """Handed over and not settled yet."""
         self.missed = False
         """Whether the pass under way (sweep.py) went past something that is still to be handed over."""
         self.batches = 0
@@ -33,14 +37,30 @@ class Backlog:
         self.since: int | None = None
 
     @classmethod
-    def taken_over(cls, markers: Iterable[int], released: int) -> "Backlog":
-        """What an earlier owner left: there may be something from the first marker on, and to the log's end."""
+    def taken_over(cls, markers: Iterable[int], spans: Iterable[Span]) -> "Backlog":
+        """What earlier owners left: there may be something from the first marker on, outside the spans."""
         backlog = cls()
         backlog.markers = set(markers)
-        backlog.released = released
-        backlog.next = max(min(backlog.markers), released + 1)
+        start = min(backlog.markers)
+        for first, last in sorted(spans):
+            if first <= start:
+                start = max(start, last + 1)
+        backlog.first = backlog.next = start
         backlog.last = None
         return backlog
+
+    @property
+    def handed(self) -> int:
+        """How many were handed over and are not settled yet."""
+        return len(self._handed)
+
+    @property
+    def released(self) -> Span | None:
+        """The span that is settled, if any, from the beginning of this owner's knowledge on."""
+        if self.next is None:
+            return None
+        last = min(self._handed, default=self.next)
+        return (self.first, min(last, self.next) - 1) if min(last, self.next) > self.first else None
 
     @property
     def pending(self) -> bool:
@@ -55,7 +75,7 @@ class Backlog:
     @property
     def settled(self) -> bool:
         """Whether nothing is parked any more."""
-        return not self.pending and self.handed == 0
+        return not self.pending and not self._handed
 
     def begin(self, events: int, now: int) -> None:
         """A batch of so many events is being parked, at `now` in ms."""
@@ -69,7 +89,7 @@ class Backlog:
         """A batch lies at `offset`."""
         self.appending -= 1
         if self.next is None:
-            self.next = offset
+            self.first = self.next = offset
         self._newest = max(self._newest, offset)
         if self.last is not None:
             self.last = self._newest
@@ -83,18 +103,17 @@ class Backlog:
     def hand_over(self, offset: int) -> None:
         """The batch at `offset` goes to the lane."""
         self.next = offset + 1
-        self.handed += 1
+        self._handed.add(offset)
 
     def take_back(self, offset: int) -> None:
         """A batch handed over was not sent, or in vain: it comes again."""
-        self.handed -= 1
+        self._handed.discard(offset)
         self.next = offset if self.next is None else min(self.next, offset)
         self.missed = True
 
     def settle(self, offset: int, events: int) -> None:
         """Nothing is left to do for the batch at `offset`."""
-        self.handed -= 1
-        self.released = max(self.released, offset)
+        self._handed.discard(offset)
         self.batches = max(self.batches - 1, 0)
         self.events = max(self.events - events, 0)
 

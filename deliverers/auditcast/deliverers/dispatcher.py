@@ -123,6 +123,8 @@ class Dispatcher:
         """
         ending = [shard for shard in self._shards.values() if shard.claims.intersection(claims)]
         everything = [*claims, *(shard.parked for shard in ending)]
+        for shard in ending:
+            shard.ready = False  # nothing more is released
         self._lanes.withdraw(everything, time.monotonic())
         try:
             async with asyncio.timeout(grace_s):

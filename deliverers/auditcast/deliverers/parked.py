@@ -1,7 +1,9 @@
-"""Reads what is parked, from any offsets that it is told, in a thread of whoever calls it."""
+"""Reads what is parked, from any offsets that it is told."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from msgspec import Struct
@@ -23,19 +25,28 @@ class Found(Struct, frozen=True):
 
 
 class ParkedReader:
-    """A plain consumer: no group, no commits. Made when first needed; one thread at a time."""
+    """A plain consumer: no group, no commits. Made when first needed; it lives in a thread of its own."""
 
     def __init__(self, connection: Connection, topic: str) -> None:
         self._connection = connection
         self._topic = topic
         self._consumer: Consumer | None = None
         self._at: dict[int, int] = {}
+        self._thread = ThreadPoolExecutor(1, "parked")
 
-    def read(self, wanted: Mapping[int, int], wait_s: float) -> Found:
+    async def read(self, wanted: Mapping[int, int], wait_s: float) -> Found:
         """What came within `wait_s` of the partitions in `wanted`, each from its offset there on.
 
         Raises `AuditcastError` if it cannot be read.
         """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, wanted, wait_s)
+
+    async def close(self) -> None:
+        """Let go of the broker."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _read(self, wanted: Mapping[int, int], wait_s: float) -> Found:
         if self._consumer is None:
             self._consumer = clients.reader(
                 self._connection,
@@ -56,8 +67,7 @@ class ParkedReader:
                 self._take(message, found)
         return found
 
-    def close(self) -> None:
-        """Let go of the broker."""
+    def _close(self) -> None:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None

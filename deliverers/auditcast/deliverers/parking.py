@@ -7,7 +7,6 @@ that tells every later owner where to look.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Message
 
@@ -52,7 +51,6 @@ class Parking:
         self._wants = wants
         self._hand_over = hand_over
         self._markers: dict[Account, asyncio.Task[int]] = {}
-        self._thread = ThreadPoolExecutor(1, "parked")
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -101,7 +99,7 @@ class Parking:
             if not wanted:
                 await self._sleep()
                 continue
-            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._reader.read, wanted, READ_S)
+            found = await self._reader.read(wanted, READ_S)
             for message in found.messages:
                 self._meet(owned[message.partition() or 0], message)
             for number, end in found.ends.items():
@@ -109,8 +107,7 @@ class Parking:
 
     async def close(self) -> None:
         """Let go of the broker."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._reader.close)
-        self._thread.shutdown(wait=False)
+        await self._reader.close()
 
     def forget(self, shard: Shard) -> None:
         """The shard is somebody else's."""
@@ -137,7 +134,7 @@ class Parking:
 
     def _meet(self, shard: Shard, message: Message) -> None:
         """A record that the sweep came to."""
-        if not shard.parked.live:
+        if not shard.ready:
             return
         key, offset = message.key() or b"", message.offset() or 0
         account = shard.backlogs.get(key.decode(errors="replace"))
@@ -148,7 +145,7 @@ class Parking:
 
     def _end(self, shard: Shard, offset: int) -> None:
         """The sweep came to the end of the log."""
-        if not shard.parked.live:
+        if not shard.ready:
             return
         shard.sweep.at = max(offset, shard.sweep.at)
         for account in list(shard.backlogs.values()):
@@ -175,9 +172,9 @@ class Parking:
         for offset in account.backlog.clear():
             self._post(self._record(account, marker_key(account.destination, offset), None))
         # In this order: without its markers, what was released says nothing.
-        if account.told >= 0:
+        if account.told is not None:
             self._post(self._record(account, released_key(account.destination, account.told), None))
-            account.told = -1
+            account.told = None
 
     def _record(self, account: Account, key: bytes, value: bytes | None) -> Append:
         return Append(self._policy.topics.status, key, value, partition=account.partition)

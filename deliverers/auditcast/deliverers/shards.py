@@ -4,16 +4,20 @@
 An owner reads it before it touches anything else.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
 from auditcast.deliverers.account import Account
-from auditcast.deliverers.backlog import Backlog
+from auditcast.deliverers.backlog import Backlog, Span
 from auditcast.deliverers.parcels import Claim, Source
 from auditcast.deliverers.sweep import Sweep
 from auditcast.schemas.errors import Undecodable
 from auditcast.schemas.records import Status
 from auditcast.schemas.wire import decode_as
+
+_MARKER = re.compile(r"parked/(.+)@(\d+)")
+_SPAN = re.compile(r"released/(.+)@(\d+)-(\d+)")
 
 
 def marker_key(destination: str, offset: int) -> bytes:
@@ -21,9 +25,9 @@ def marker_key(destination: str, offset: int) -> bytes:
     return f"parked/{destination}@{offset}".encode()
 
 
-def released_key(destination: str, offset: int) -> bytes:
+def released_key(destination: str, span: Span) -> bytes:
     """Of a `Released`."""
-    return f"released/{destination}@{offset}".encode()
+    return f"released/{destination}@{span[0]}-{span[1]}".encode()
 
 
 class Shard:
@@ -44,18 +48,18 @@ class Shard:
     def begin(self, past: Mapping[bytes, bytes]) -> list[bytes]:
         """Go on from `past`, the values of the status partition by their keys; returns keys that say nothing more."""
         self._past = past
-        markers, released = _offsets(past, "parked"), _offsets(past, "released")
-        for destination, offsets in markers.items():
+        markers, spans = _places(past, _MARKER), _places(past, _SPAN)
+        for destination, places in markers.items():
             account = self.account(destination)
-            account.take_over(Backlog.taken_over(offsets, max(released.get(destination, [-1]))))
+            account.take_over(Backlog.taken_over([offset for (offset,) in places], map(_span, spans[destination])))
             self.backlogs[destination] = account
         self.ready = True
-        # A stopped owner may have written late how far it was. Without a marker, or below another, that is no news.
+        # What stopped owners wrote late, or what lies behind the beginning of all that is left.
         return [
-            released_key(destination, offset)
-            for destination, offsets in released.items()
-            for offset in offsets
-            if destination not in markers or offset < max(offsets)
+            released_key(destination, _span(place))
+            for destination, places in spans.items()
+            for place in places
+            if destination not in markers or place[1] < self.backlogs[destination].backlog.first - 1
         ]
 
     def end(self) -> None:
@@ -78,12 +82,17 @@ class Shard:
             return None  # it only tells how things were, and is written anew
 
 
-def _offsets(past: Mapping[bytes, bytes], wanted: str) -> dict[str, list[int]]:
+def _places(past: Mapping[bytes, bytes], pattern: re.Pattern[str]) -> dict[str, list[tuple[int, ...]]]:
     """The offsets in the keys of one kind, by destination."""
-    found: dict[str, list[int]] = defaultdict(list)
+    found: dict[str, list[tuple[int, ...]]] = defaultdict(list)
     for key in past:
-        kind, _, rest = key.decode(errors="replace").partition("/")
-        destination, _, offset = rest.rpartition("@")
-        if kind == wanted and offset.isdigit():
-            found[destination].append(int(offset))
+        match = pattern.fullmatch(key.decode(errors="replace"))
+        if match:
+            destination, *offsets = match.groups()
+            found[destination].append(tuple(map(int, offsets)))
     return found
+
+
+def _span(place: tuple[int, ...]) -> Span:
+    first, last = place
+    return first, last

@@ -56,17 +56,18 @@ class Teller:
     def _words(self, account: Account) -> list[Append]:
         now = int(time.time() * 1000)
         status = account.status(self._waiting(account.destination), now)
-        about = Append(self._topic, account.destination.encode(), encode(status), partition=account.partition)
+        about = self._record(account, account.destination.encode(), encode(status))
         return [*self._released(account, now), about]
 
     def _released(self, account: Account, now: int) -> list[Append]:
         """The newer record first: if one of them is lost, too much is read again, and nothing left out."""
-        released, told = account.backlog.released, account.told
-        if released <= told or not account.backlog.markers:
+        span, told = account.backlog.released, account.told
+        if span is None or span == told or not account.backlog.markers:
             return []
-        account.told = released
-        record = encode(Released(destination=account.destination, offset=released, at=now))
-        newer = Append(self._topic, released_key(account.destination, released), record, partition=account.partition)
-        if told < 0:
-            return [newer]
-        return [newer, Append(self._topic, released_key(account.destination, told), None, partition=account.partition)]
+        account.told = span
+        record = encode(Released(destination=account.destination, first=span[0], offset=span[1], at=now))
+        words = [self._record(account, released_key(account.destination, span), record)]
+        return words if told is None else [*words, self._record(account, released_key(account.destination, told), None)]
+
+    def _record(self, account: Account, key: bytes, value: bytes | None) -> Append:
+        return Append(self._topic, key, value, partition=account.partition)

@@ -238,9 +238,13 @@ class Parked(Struct, frozen=True, kw_only=True):
 
 
 class Released(Struct, frozen=True, kw_only=True):
-    """What was parked through `offset` is settled (in `audit.status`, key `released/destination@offset`)."""
+    """What was parked from `first` through `offset` is settled, as its writer saw itself.
+
+    In `audit.status`, key `released/destination@first-offset`.
+    """
 
     destination: str
+    first: int
     offset: int
     at: int
 

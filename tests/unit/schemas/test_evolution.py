@@ -35,7 +35,7 @@ FINGERPRINTS = {
     "Link": ["2fa3c23388aec731"],
     "Moved": ["3c0e0d45f58bb0bf"],
     "Parked": ["f4095d7827c6bc40"],
-    "Released": ["5b9c50a75bdfc7b0"],
+    "Released": ["e7cbbf924ac12519"],
     "Revision": ["62cc19f4f2b4fb6f", "01a77ab27724f3bd"],
     "RevisionInForce": ["99c3d1b1d11ccc1d", "cea1ecb7397a050a"],
     "Skipped": ["07c20da5c9b9389a"],
