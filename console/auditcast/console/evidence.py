@@ -139,7 +139,8 @@ class Gatherer:
 
     def _waits(self, destination: str, offset: int) -> bool:
         """Whether what lies at `offset` of the parked topic is still to be sent: marked, and in no span released."""
-        markers, spans = set(), set()
+        markers: set[str] = set()
+        spans: set[str] = set()
         with Scan(self._connection, self._topics.status, self._count) as scan:
             for message in scan.messages(dict.fromkeys(scan.bounds, 0)):
                 kind, _, place = (message.key() or b"").decode(errors="replace").partition("/")
