@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import httpx
 
@@ -16,10 +17,15 @@ MAX_AGE_S = 300.0
 _STALE = (Reason.CONNECTION_CLOSED, Reason.CONNECTION_LOST)
 
 
+SLOW_S = 1.0
+"""A receiver that last took longer, or failed, may come to a place only in the half that such receivers share."""
+
+
 class Connections:
     """At most `limit` transports; those that idle are closed when others need their place, the longest idle first.
 
-    Destinations never share one, so no receiver can meddle with another's answers.
+    Destinations never share one, so no receiver can meddle with another's answers. Those that hang cannot take all
+    places either: however many there are, half of the places is left to those that answer.
     """
 
     def __init__(self, make: Callable[[], Transport], limit: int) -> None:
@@ -27,6 +33,8 @@ class Connections:
         self._limit = limit
         self._busy = 0
         self._places = asyncio.Semaphore(limit)
+        self._places_of_slow = asyncio.Semaphore(max(limit // 2, 1))
+        self._slow: set[str] = set()
         self._idle: OrderedDict[str, Transport] = OrderedDict()
 
     def __len__(self) -> int:
@@ -34,12 +42,20 @@ class Connections:
 
     async def post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """`Transport.post` over the destination's connection, once there is a place for it."""
-        async with self._places:
+        async with AsyncExitStack() as places:
+            if destination in self._slow:
+                await places.enter_async_context(self._places_of_slow)
+            await places.enter_async_context(self._places)
             self._busy += 1
+            begun = time.monotonic()
+            self._slow.add(destination)
             try:
-                return await self._post(destination, url, headers, body)
+                answer = await self._post(destination, url, headers, body)
             finally:
                 self._busy -= 1
+            if time.monotonic() - begun < SLOW_S:
+                self._slow.discard(destination)
+            return answer
 
     async def close(self) -> None:
         """Close what idles."""

@@ -219,3 +219,17 @@ async def test_open_connections_are_bounded(ca: trustme.CA, hostile: Hostile) ->
     assert (await _post(connections, hostile.url("/ok"), destination="late")).status == 200
     assert len(connections) == 2
     await connections.close()
+
+
+async def test_receivers_that_hang_leave_places_to_the_others(ca: trustme.CA, hostile: Hostile) -> None:
+    connections = _connections(ca, limit=2, limits=Limits(5, 5, 0.3, 5))
+    url = hostile.url("/silent")
+    known = [_post(connections, url, destination=name) for name in "ab"]
+    assert all(isinstance(each, Exception) for each in await asyncio.gather(*known, return_exceptions=True))
+    hanging = [asyncio.create_task(_post(connections, url, destination=name)) for name in "ab"]
+    while len(hostile.paths()) < 3:
+        await asyncio.sleep(0)
+    assert (await _post(connections, hostile.url("/ok"), destination="well")).status == 200
+    assert not any(task.done() for task in hanging)
+    await asyncio.gather(*hanging, return_exceptions=True)
+    await connections.close()
