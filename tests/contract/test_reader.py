@@ -1,15 +1,18 @@
 """The reader against a real broker: what may be committed, what is paused, what a rebalance ends."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import TopicPartition
 
-from auditcast.deliverers.parcels import Claim, Parcel
+from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.reader import Reader, Settled
+from auditcast.deliverers.unpacking import HEADER
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
+from auditcast.schemas.records import Delivery
 from auditcast.schemas.wire import encode
 from tests.conftest import PARTITIONS
 from tests.e2e.deliveries import until
@@ -132,3 +135,29 @@ def test_a_record_that_is_no_batch_is_a_parcel_with_a_problem(member: Member, to
         assert each.problem
         assert each.headers == [("h", b"v")]
         assert each.lane == ""
+
+
+def test_a_retry_is_read_when_its_head_is_due_and_in_order(member: Member, topics_with_batches: Connection) -> None:
+    topics = Topics(topics_with_batches.topic_prefix)
+    producer = clients.producer(topics_with_batches)
+    due = int(time.time() * 1000) + 1500
+    for number, not_before in enumerate((0, due, 0, due)):
+        delivery = encode(Delivery(offset=number, not_before=not_before))
+        headers: list[tuple[str, str | bytes | None]] = [(HEADER, delivery), ("h", b"v")]
+        producer.produce(topics.retries[0], encode(batch(sequence=number)), partition=1, headers=headers)
+    producer.flush()
+    before = len(member.parcels)
+    until(lambda: member.reads(before + 1), "the first, which is due")
+    until(lambda: member.reads(before + 4), "the others")
+    assert int(time.time() * 1000) >= due
+    retried = member.parcels[before:]
+    assert [each.delivery.offset for each in retried] == [0, 1, 2, 3]
+    assert {each.claim.source for each in retried} == {Source.RETRY}
+    assert retried[0].headers == [("h", b"v")]
+    # What is due later holds up nobody else.
+    late: list[tuple[str, str | bytes | None]] = [(HEADER, encode(Delivery(not_before=2**42)))]
+    producer.produce(topics.retries[0], encode(batch()), partition=1, headers=late)
+    producer.produce(topics.batches, encode(batch()), partition=1)
+    producer.flush()
+    until(lambda: member.reads(before + 5), "the batch beside it")
+    assert member.parcels[-1].claim.source is Source.BATCHES
