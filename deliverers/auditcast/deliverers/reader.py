@@ -14,6 +14,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from auditcast.deliverers.offsets import spans_in, text_of
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.unpacking import not_before, unpacked
 from auditcast.kafka import clients
@@ -62,6 +63,7 @@ class Reader:
         self._early: dict[Claim, float] = {}
         self._claims: dict[tuple[str, int], Claim] = {}
         self._committed: dict[Claim, int] = {}
+        self._done: list[Settled] = []
         self._paused: set[Claim] = set()
         self._fatal: KafkaError | None = None
         self._warned: dict[int, float] = {}
@@ -128,7 +130,9 @@ class Reader:
             self._put_off(claim, message, due)
             return None
         self._expect(claim, offset)
-        claim.prefix.begin(offset)
+        if claim.prefix.begin(offset):
+            self._done.append((claim, offset))
+            return None
         return unpacked(claim, message, int(now * 1000))
 
     def _put_off(self, claim: Claim, message: Message, due: float) -> None:
@@ -152,14 +156,14 @@ class Reader:
 
     def _store(self, settled: Iterable[Settled]) -> None:
         """Note what is settled; what was read under a dead claim must not be committed."""
-        moved = {}
-        for claim, offset in settled:
+        moved = set()
+        for claim, offset in (*self._done, *settled):
             if claim.live:
-                moved[claim] = claim.prefix.settle(offset)
+                claim.prefix.settle(offset)
+                moved.add(claim)
+        self._done.clear()
         if moved:
-            self._consumer.store_offsets(
-                offsets=[TopicPartition(claim.topic, claim.partition, offset) for claim, offset in moved.items()]
-            )
+            self._consumer.store_offsets(offsets=_to_commit(moved))
 
     def _pause(self, held: set[Claim] | frozenset[Claim]) -> None:
         resume, pause = self._paused - held, held - self._paused
@@ -183,6 +187,8 @@ class Reader:
         self._committed = {
             self._claims[place.topic, place.partition]: place.offset for place in places if place.offset >= 0
         }
+        for place in places:
+            self._claims[place.topic, place.partition].prefix.known = spans_in(place.metadata)
         log.info("partitions.assigned", extra={"partitions": _numbers(partitions)})
         self._assigning(list(self._claims.values()))
 
@@ -194,6 +200,10 @@ class Reader:
         claims = list(self._claims.values())
         settled = self._revoking(claims)
         self._store(settled)
+        # It commits only what is further than before; what was settled beyond that is for us to say.
+        ahead = [claim for claim in claims if claim.prefix.beyond and not claim.prefix.empty]
+        if ahead:
+            consumer.commit(offsets=_to_commit(ahead), asynchronous=True)
         self._end(claims)
         log.info("partitions.revoked", extra={"partitions": _numbers(partitions)})
 
@@ -238,6 +248,13 @@ _NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaE
 
 def _places(claims: Iterable[Claim]) -> list[TopicPartition]:
     return [TopicPartition(claim.topic, claim.partition) for claim in claims]
+
+
+def _to_commit(claims: Iterable[Claim]) -> list[TopicPartition]:
+    return [
+        TopicPartition(claim.topic, claim.partition, claim.prefix.next, text_of(claim.prefix.beyond))
+        for claim in claims
+    ]
 
 
 def _numbers(partitions: list[TopicPartition]) -> str:

@@ -23,10 +23,12 @@ class Broker:
 
     `broker_time`: whether `LogAppendTime` holds, so that the broker's clock stamps events.
     `transactions`: whether who reads only committed records is spared aborted ones.
+    `offset_texts`: whether it keeps the text that comes with a committed offset.
     """
 
     broker_time = True
     transactions = True
+    offset_texts = True
 
     def __init__(self, bootstrap: str = "") -> None:
         self.bootstrap = bootstrap

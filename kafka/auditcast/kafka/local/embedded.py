@@ -11,11 +11,13 @@ from auditcast.kafka.local.process import Child, free_ports
 class EmbeddedBroker(Broker):
     """The broker of the demo and of quick tests, on a free port of 127.0.0.1.
 
-    It accepts `LogAppendTime` and hands back the producer's time all the same; it delivers aborted records.
+    It accepts `LogAppendTime` and hands back the producer's time all the same; it delivers aborted records, and
+    keeps no text beside a committed offset.
     """
 
     broker_time = False
     transactions = False
+    offset_texts = False
 
     def __init__(self) -> None:
         super().__init__()
