@@ -70,22 +70,20 @@ class Aftermath:
         """Wait until everything was delivered, with the dead letters replayed as an operator does."""
         account = self._stage.account
         for _ in range(REPLAYS):
-            if not await self._drained():
-                break
+            await self._drained()
             if not account.owed:
-                return True
+                break
             await self._replay()
         return account.settled and not account.owed
 
-    async def _drained(self) -> bool:
-        """Wait until nothing waits any more, however long, as long as some is delivered; False if that ends before."""
+    async def _drained(self) -> None:
+        """Wait until nothing waits any more, however long, as long as some is delivered."""
         account, delivered = self._stage.account, -1
         while account.delivered > delivered:
             delivered = account.delivered
             if await until(self._nothing_waits, STUCK_AFTER_S):
-                return True
+                return
             self._journal.note(f"{account.expectation.deliveries - account.delivered} are still to be delivered")
-        return False
 
     def _nothing_waits(self) -> bool:
         """Whether all has arrived but what lies in dead letters (of which some may have arrived as well)."""

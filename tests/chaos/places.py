@@ -3,18 +3,21 @@
 No clock, no I/O.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from auditcast.console.demo.chains import mark
 from auditcast.console.demo.reading import Record
 from auditcast.kafka.names import Topics
-from auditcast.schemas.records import Batch, DeadLetter, Delivery, Released
-from auditcast.schemas.wire import decode, decode_as
+from auditcast.schemas.records import Batch, DeadLetter, Delivery
+from auditcast.schemas.wire import decode_as
 
 HEADER = "auditcast-delivery"
+_PARKED = re.compile(r"(parked|released)/(.+)@(\d+)(?:-(\d+))?")
 Span = tuple[int, int]
 """The numbers of the first and the last event."""
 
@@ -58,7 +61,8 @@ class Places:
         self._known: dict[str, Known] = {}
         self._copies: defaultdict[str, list[Copy]] = defaultdict(list)
         self._letters: dict[bytes, tuple[str, Span]] = {}
-        self._released: dict[str, int] = {}
+        self._markers: defaultdict[str, set[int]] = defaultdict(set)
+        self._released: defaultdict[str, set[Span]] = defaultdict(set)
 
     @property
     def topics(self) -> list[str]:
@@ -95,7 +99,8 @@ class Places:
                     places.add("dead letter")
                 waiting.update(places)
                 if not places:
-                    nowhere.append(f"{known.destination}: event {event} of {id_}, in partition {known.partition}")
+                    copies = ", ".join(f"{copy.topic}@{copy.offset}" for copy in self._copies[id_])
+                    nowhere.append(f"event {event} of {id_}; partition {known.partition} has {copies}")
         return Owed(len(lacking), sum(map(len, lacking.values())), dict(waiting), nowhere)
 
     def _copy(self, topic: str, record: Record, value: bytes) -> None:
@@ -131,15 +136,18 @@ class Places:
             self.strange.append(f"the dead letter {record.key.decode()}: unlike the original of {batch.id}")
 
     def _status(self, record: Record) -> None:
-        status = decode(record.value) if record.value else None
-        if isinstance(status, Released):
-            newest = self._released.get(status.destination, -1)
-            self._released[status.destination] = max(newest, status.offset)
+        """Where something is parked, and what of it is settled: the keys say it all, and go when it says no more."""
+        if match := _PARKED.fullmatch((record.key or b"").decode()):
+            destination, first, last = match[2], int(match[3]), int(match[4] or 0)
+            held: set[Any] = self._markers[destination] if match[1] == "parked" else self._released[destination]
+            change = held.add if record.value else held.discard
+            change(first if match[1] == "parked" else (first, last))
 
     def _live(self, copy: Copy, known: Known, committed: Mapping[tuple[str, int], int]) -> bool:
-        if copy.topic == self._topics.parked:
-            return copy.offset > self._released.get(known.destination, -1)
-        return copy.offset >= committed.get((copy.topic, copy.partition), 0)
+        if copy.topic != self._topics.parked:
+            return copy.offset >= committed.get((copy.topic, copy.partition), 0)
+        marked = any(first <= copy.offset for first in self._markers[known.destination])
+        return marked and not any(_in(copy.offset, span) for span in self._released[known.destination])
 
     def _kind(self, topic: str) -> str:
         return "parked" if topic == self._topics.parked else "retry" if topic in self._topics.retries else "waiting"

@@ -30,8 +30,7 @@ class Telling:
         """Wait until everybody was told, with the newest revisions of all destinations."""
         alive = {revision.destination for revision in current if revision.state != "deleted"}
         unlucky = self._account.unlucky & alive
-        await until(lambda: unlucky <= self._told().keys(), TOLD_WITHIN_S)
-        await until(lambda: not self._wrong(alive), TOLD_WITHIN_S)
+        await until(lambda: unlucky <= self._told().keys() and not self._wrong(alive), TOLD_WITHIN_S)
         told = self._told()
         self.untold = sorted(unlucky - told.keys())
         self.flooded = [name for name, ids in told.items() if len(ids) > 1]

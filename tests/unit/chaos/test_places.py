@@ -2,7 +2,7 @@
 
 from auditcast.console.demo.reading import Record
 from auditcast.kafka.names import Topics
-from auditcast.schemas.records import Batch, DeadLetter, Delivery, Released
+from auditcast.schemas.records import Batch, DeadLetter, Delivery
 from auditcast.schemas.wire import encode
 from tests.chaos.places import HEADER, Places, Span
 
@@ -59,13 +59,18 @@ def test_a_copy_for_a_retry_counts_until_it_is_committed() -> None:
     assert lost(places, {(1, 2)}, retried=8) == (2, {})
 
 
-def test_what_is_parked_counts_until_it_is_released() -> None:
+def test_what_is_parked_counts_where_a_marker_leads_to_it_until_it_is_released() -> None:
     places = seen((TOPICS.parked, record(5)))
-    assert lost(places, set()) == (0, {"parked": 4})
-    for offset, nowhere in ((4, 0), (5, 4)):
-        released = encode(Released(destination="d", offset=offset, at=0))
-        places.take(TOPICS.status, record(0, released, b"released/d@5"))
-        assert lost(places, set())[0] == nowhere
+    for key, value, nowhere in (
+        (b"parked/d@6", b"x", 4),
+        (b"parked/d@3", b"x", 0),
+        (b"released/d@3-4", b"x", 0),
+        (b"released/d@3-5", b"x", 4),
+        (b"released/d@3-5", None, 0),
+        (b"parked/d@3", None, 4),
+    ):
+        places.take(TOPICS.status, record(0, value, key))
+        assert lost(places, set())[0] == nowhere, key
 
 
 def test_a_dead_letter_counts_until_it_is_resolved() -> None:
