@@ -38,7 +38,7 @@ check: $(READY) ## lint, format, types, layers
 bench: $(READY) ## what the stages cost, beside the bare parts they are made of
 	@set -e; for bench in bench/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS); done
 
-chaos: $(READY) ## workers killed, stopped and paused on Apache Kafka, and an account of what came of it
+chaos: $(READY) ## harm to workers, brokers, network and receivers on Apache Kafka, and the account of what came of it
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 kafka: $(READY) ## Apache Kafka in the foreground, on a free port of 127.0.0.1
