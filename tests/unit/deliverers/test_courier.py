@@ -192,7 +192,7 @@ async def test_a_refusal_that_is_not_about_size_is_that_of_all_parts(world: Worl
     async def post(destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> object:
         return await (original if next(calls, None) == 1 else rebound)(destination, url, headers, body)
 
-    world.connections.post = post  # type: ignore[method-assign,assignment]
+    world.connections.post = post  # type: ignore[method-assign,assignment]  # in its place
     assert ends(await world.deliver()) == [(0, 0, Verdict.SPLIT), (101, 104, Verdict.DEAD), (105, 108, Verdict.DEAD)]
 
 
@@ -220,7 +220,7 @@ async def test_a_410_means_nothing_for_a_newer_revision(world: World) -> None:
         world.register("/ok", number=2)
         return answer
 
-    world.connections.post = post  # type: ignore[method-assign,assignment]
+    world.connections.post = post  # type: ignore[method-assign,assignment]  # in its place
     [piece] = await world.deliver()
     assert (piece.outcome.reason, piece.outcome.verdict) == ("status-410", Verdict.RETRY)
     assert ends(await world.deliver(delivery=Delivery(attempts=[], replay="run"))) == [(0, 0, Verdict.DELIVERED)]

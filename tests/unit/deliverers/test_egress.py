@@ -40,7 +40,7 @@ class Surroundings:
         def getaddrinfo(host: str, *args: object, **more: object) -> object:
             self.looked_up.append(host)
             if host not in self.answers:
-                return look_up(host, *args, **more)  # type: ignore[arg-type]
+                return look_up(host, *args, **more)  # type: ignore[arg-type]  # just passed on
             # Each answer counts once, the last for ever: a name server that rebinds.
             answer = self.answers[host].pop(0) if len(self.answers[host]) > 1 else self.answers[host][0]
             family = {True: socket.AF_INET6, False: socket.AF_INET}

@@ -54,8 +54,9 @@ def test_the_operators_page_has_every_line_that_workers_log() -> None:
 
 def test_the_architecture_page_has_every_file_of_the_workers() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
-    sections = dict(re.findall(r"^`(processors|deliverers)/\S+`:\n\n((?:\|.*\n)+)", page, re.MULTILINE))
-    for stage, table in sections.items():
-        modules = {module.name for module in (ROOT / stage / "auditcast" / stage).glob("[a-z]*.py")}
-        assert set(re.findall(r"`([a-z]+\.py)`", table)) == modules
-    assert len(sections) == 2
+    tables = dict(re.findall(r"^`((?:processors|deliverers)/\S+)`:\n\n((?:\|.*\n)+)", page, re.MULTILINE))
+    folders = {module.parent for stage in ("processors", "deliverers") for module in (ROOT / stage).rglob("[a-z]*.py")}
+    assert {ROOT / folder for folder in tables} == folders
+    for folder, table in tables.items():
+        modules = {module.name for module in (ROOT / folder).glob("[a-z]*.py")}
+        assert set(re.findall(r"`([a-z_]+\.py)`", table)) == modules

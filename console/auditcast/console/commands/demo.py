@@ -34,8 +34,8 @@ def command(  # noqa: PLR0913  (click's options)
     except the mailbox of --outage.
     """
     try:
-        # What only the demo needs is an extra, and `auditcast --help` must do without it.
-        from auditcast.console.demo import program, show  # noqa: PLC0415
+        # What only the demo needs is an extra.
+        from auditcast.console.demo import program, show  # noqa: PLC0415  (`auditcast --help` must do without it)
     except ModuleNotFoundError as missing:
         raise NotInstalled(f"the demo needs {missing.name}: run pip install 'auditcast[demo]'") from None
     seed = secrets.randbelow(1_000_000) if seed is None else seed
