@@ -163,7 +163,9 @@ class Reader:
                 moved.add(claim)
         self._done.clear()
         if moved:
-            self._consumer.store_offsets(offsets=_to_commit(moved))
+            self._consumer.store_offsets(
+                offsets=[TopicPartition(claim.topic, claim.partition, claim.prefix.next) for claim in moved]
+            )
 
     def _pause(self, held: set[Claim] | frozenset[Claim]) -> None:
         resume, pause = self._paused - held, held - self._paused
@@ -200,9 +202,11 @@ class Reader:
         claims = list(self._claims.values())
         settled = self._revoking(claims)
         self._store(settled)
-        # It commits only what is further than before; what was settled beyond that is for us to say.
+        # It commits only what is further than before; what was settled beyond that is for us to say, this once: with
+        # every commit it would cost more the longer one delivery holds up the rest.
         ahead = [claim for claim in claims if claim.prefix.beyond and not claim.prefix.empty]
         if ahead:
+            consumer.store_offsets(offsets=_to_commit(ahead))
             consumer.commit(offsets=_to_commit(ahead), asynchronous=True)
         self._end(claims)
         log.info("partitions.revoked", extra={"partitions": _numbers(partitions)})
