@@ -7,6 +7,8 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
+from auditcast.console.demo.account import Letter
+from auditcast.console.demo.customers import Customers
 from auditcast.console.demo.operator import Operator
 from auditcast.console.demo.reading import Follower
 from auditcast.console.demo.stage import Stage
@@ -30,8 +32,9 @@ class Aftermath:
     last_s = 20.0
     """For how long receivers fail at the end, so that something is owed: longer than all retries take."""
 
-    def __init__(self, stage: Stage, staff: Staff, journal: Journal) -> None:
+    def __init__(self, stage: Stage, staff: Staff, customers: Customers, journal: Journal) -> None:
         self._stage = stage
+        self._customers = customers
         self._staff = staff
         self._journal = journal
         self._operator = Operator(stage.environment)
@@ -68,13 +71,17 @@ class Aftermath:
 
     async def settled(self) -> bool:
         """Wait until everything was delivered, with the dead letters replayed as an operator does."""
-        account = self._stage.account
         for _ in range(REPLAYS):
             await self._drained()
-            if not account.owed:
+            if not (owed := self._to_replay()):
                 break
-            await self._replay()
-        return account.settled and not account.owed
+            await self._replay(owed)
+        return self._nothing_waits() and not self._to_replay()
+
+    def _to_replay(self) -> list[Letter]:
+        """The dead letters that can be replayed: those of a destination that was deleted have nowhere to go."""
+        letters, deleted = self._stage.account.owed.values(), self._customers.deleted()
+        return [letter for letter in letters if letter.destination not in deleted]
 
     async def _drained(self) -> None:
         """Wait until nothing waits any more, however long, as long as some is delivered."""
@@ -91,11 +98,10 @@ class Aftermath:
         lacking = account.batched - account.delivered
         return account.expectation.deliveries == account.batched and lacking <= account.owed_events
 
-    async def _replay(self) -> None:
+    async def _replay(self, owed: list[Letter]) -> None:
         """`auditcast dead-letters replay`, for every destination that has some."""
-        owed = self._stage.account.owed
         self._journal.note(f"replay {len(owed)} dead letters")
-        for destination in sorted({letter.destination for letter in owed.values()}):
+        for destination in sorted({letter.destination for letter in owed}):
             said = await self._operator.run("dead-letters", "replay", "--destination", destination, "--yes")
             last = " / ".join(said.output.strip().splitlines()[-3:])
             self._journal.note(f"{said.command} ended with {said.code}: {last}")

@@ -1,5 +1,6 @@
 """The verdict of a chaos run, from two independent sources. No clock, no I/O."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -27,6 +28,7 @@ class Report(Struct, frozen=True, kw_only=True):
     delivered: int
     lost_in_batches: int
     lost_at_receivers: int
+    left_with_deleted: int
     unexpected: int
     altered: int
     disordered: int
@@ -99,6 +101,7 @@ def judge(
     expired: int,
     expired_deliveries: int,
     expiry_told: bool,
+    deleted: set[str],
     owed: Owed,
     strange: list[str],
     settled: bool,
@@ -112,6 +115,10 @@ def judge(
     wrong = account.batches.faults.copy()
     for ledger in ledgers:
         wrong.update(ledger.faults)
+    letters = account.owed.values()
+    left: Counter[str] = Counter()
+    for letter in letters:
+        left[letter.destination] += letter.events if letter.destination in deleted else 0
     known = {Fault.CHAIN, Fault.DIFFERS, Fault.OUT_OF_ORDER}
     return Report(
         seed=seed,
@@ -124,7 +131,8 @@ def judge(
         batches=account.batches.count,
         delivered=account.delivered,
         lost_in_batches=sum(row.in_batches.missing for row in rows),
-        lost_at_receivers=sum(row.at_receiver.missing for row in rows),
+        lost_at_receivers=sum(max(0, row.at_receiver.missing - left[row.destination]) for row in rows),
+        left_with_deleted=left.total(),
         unexpected=_sum(rows, "unexpected"),
         altered=_sum(rows, "altered"),
         disordered=_sum(rows, "disordered"),
@@ -147,7 +155,9 @@ def judge(
         untold=telling.untold,
         flooded=telling.flooded,
         wrong_statuses=telling.wrong,
-        undelivered=account.undelivered,
+        undelivered=[
+            f"{one.destination}: {one.reason}, {one.detail}" for one in letters if one.destination not in deleted
+        ],
         expired=expired,
         expired_deliveries=expired_deliveries,
         expiry_told=expiry_told,
@@ -172,6 +182,7 @@ def text(report: Report) -> str:
         f"  refused        {_counts(report.refused)}",
         f"  dead letters   {_counts(report.dead_letters)}",
         f"  owed           {report.owed_at_the_end:,} deliveries when the chaos ended: {_counts(report.owed_in)}",
+        f"  left           {report.left_with_deleted:,} deliveries in dead letters of destinations that were deleted",
     ]
     lines += [f"  {'WRONG ' if count else 'zero'}  {name}: {count:,}" for name, count in report.wrong.items()]
     lines += [f"  nowhere        {line}" for line in report.owed_nowhere[:10]]

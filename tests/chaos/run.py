@@ -114,7 +114,7 @@ class _Run:
         self._staff = Staff(stage.workers, lines, WANTED, self._brokers, journal, self._expiry.over)
         self._editors = Editors(customers, PLACES, journal, self._strangers.know)
         self._weather = Weather(stage, customers, mailbox, journal)
-        self._aftermath = Aftermath(stage, self._staff, journal)
+        self._aftermath = Aftermath(stage, self._staff, customers, journal)
         self._attempts: Counter[str] = Counter()
         self.witness = Witness(stage, lambda attempted: self._attempts.update([attempted.fate]))
         self._telling = Telling(stage.account, mailbox, self.witness)
@@ -178,6 +178,7 @@ class _Run:
             expired=self._expiry.records,
             expired_deliveries=self._expiry.struck,
             expiry_told=self._expiry.told(),
+            deleted=self._customers.deleted(),
             owed=owed,
             strange=self._aftermath.strange,
             settled=settled,

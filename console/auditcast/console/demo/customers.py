@@ -74,6 +74,10 @@ class Customers:
         """End it for ever."""
         return self._on(destination, revisions.deleted)
 
+    def deleted(self) -> set[str]:
+        """The destinations that are no more."""
+        return {name for name, revision in self.current.items() if revision.state == "deleted"}
+
     def in_force(self, revision: Revision) -> bool:
         """Whether a revision, or a later one, has come into force wherever it must."""
         partitions = self._stage.partitions if revision.organization is not None else 1
