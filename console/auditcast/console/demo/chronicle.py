@@ -1,7 +1,7 @@
 """What a person sees of an outage: a story in lines, and on a terminal a table below it that keeps changing."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from typing import Self
 
@@ -37,10 +37,11 @@ class Line(Struct, frozen=True):
 
 
 class Chronicle:
-    """Use as `with`; `lines` gives the table's lines as they are by now."""
+    """Use as `with`; `lines` gives the table's lines as they are by now, `delays_s` are those of the retries."""
 
-    def __init__(self, console: Console, lines: Callable[[], list[Line]]) -> None:
+    def __init__(self, console: Console, lines: Callable[[], list[Line]], delays_s: Sequence[float]) -> None:
         self._console = console
+        self._follows = _FOLLOWS | {f"retry-{n}": f"again in {delay:g} s" for n, delay in enumerate(delays_s, 1)}
         self._lines = lines
         self._began = time.monotonic()
         self._shown = 0.0
@@ -72,7 +73,7 @@ class Chronicle:
         attempt = attempted.attempt
         delivered = attempted.fate == "delivered"
         answer = f"status {attempt.status}" if attempt.status is not None else attempt.error or "no answer"
-        follows = _FOLLOWS.get(attempted.fate, f"waits in {attempted.fate}")
+        follows = self._follows.get(attempted.fate, attempted.fate)
         if attempted.replay:
             what = "sent again by the operator"
         elif attempted.fate == "parked":
@@ -106,12 +107,11 @@ class Chronicle:
         self._console.print(table(self._lines()))
 
 
-_FOLLOWS: Mapping[str, str] = {
+_FOLLOWS = {
     "delivered": "delivered",
     "dead-letter": "given up: a dead letter",
     "parked": "stays parked",
     "split": "it is split",
-    "none": "",
 }
 
 

@@ -83,7 +83,7 @@ class Outage:
         self._operator = Operator(stage.environment)
         self._witness = Witness(stage, self._attempted)
         self._vantage = Vantage(stage, customers, self._witness)
-        self._chronicle = Chronicle(console, self._vantage.lines)
+        self._chronicle = Chronicle(console, self._vantage.lines, DELAYS_S)
         self._unlucky = ""
         self._went_down = 0.0
         self._lasted = 0.0

@@ -27,7 +27,8 @@ def outage_summary(outcome: outage.Outcome, mailbox: Path) -> RenderableType:
     """The same of an outage."""
     lines = [
         f"{outcome.emitted:,} events were emitted. One receiver was down for {outcome.lasted:.0f} s:"
-        f" {outcome.retries} further attempts, {outcome.letters} dead letters, {outcome.emails} emails.",
+        f" {_count(outcome.retries, 'retry', 'retries')}, {_count(outcome.letters, 'dead letter', 'dead letters')},"
+        f" {_count(outcome.emails, 'email', 'emails')}.",
         f"Meanwhile no other destination waited for a delivery longer than {outcome.others_waited:.1f} s"
         " (events are collected for up to 2 s).",
         f"The emails are in {mailbox}.",
@@ -48,6 +49,10 @@ def _table(rows: Sequence[Row], names: Mapping[str, str]) -> Table:
             *(f"{n:,}" for n in (row.expected, row.delivered, wrong.missing, wrong.unexpected, wrong.altered)),
         )
     return table
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _verdict(problems: Sequence[str], otherwise: str) -> Text:
