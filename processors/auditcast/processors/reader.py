@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 from msgspec import Struct
@@ -40,18 +42,14 @@ class LogReader:
 
     def committed(self, partition: int) -> int | None:
         """The group's committed offset; None if there is none."""
-        try:
-            found = self._consumer.committed([TopicPartition(self._topic, partition)], timeout=TIMEOUT)[0]
-        except KafkaException as error:
-            raise clients.translated(error.args[0], self._connection) from None
+        place = TopicPartition(self._topic, partition)
+        [found] = self._asked(lambda timeout: self._consumer.committed([place], timeout=timeout))
         return None if found.offset == OFFSET_INVALID else int(found.offset)
 
     def log_start(self, partition: int) -> int:
         """The first offset that the log still has. Where it ends, only reading tells: not all brokers say it right."""
-        try:
-            low, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT)
-        except KafkaException as error:
-            raise clients.translated(error.args[0], self._connection) from None
+        place = TopicPartition(self._topic, partition)
+        low, _ = self._asked(lambda timeout: self._consumer.get_watermark_offsets(place, timeout=timeout))
         return int(low)
 
     def next(self, partition: int, offset: int) -> Next:
@@ -63,6 +61,18 @@ class LogReader:
                 return Next(self._first(), log_start)
             finally:
                 self._consumer.unassign()
+
+    def _asked(self, ask: Callable[[float], Any]) -> Any:
+        """The answer, waited for within `TIMEOUT`: a broker that goes down meanwhile is not the only one."""
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return ask(max(deadline - time.monotonic(), clients.RETRY_S))
+            except KafkaException as error:
+                failed = clients.translated(error.args[0], self._connection)
+                if not isinstance(failed, BrokerUnavailable) or time.monotonic() > deadline:
+                    raise failed from None
+            time.sleep(clients.RETRY_S)
 
     def _first(self) -> int | None:
         deadline = time.monotonic() + TIMEOUT
