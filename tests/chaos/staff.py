@@ -62,12 +62,16 @@ class Staff:
         self._journal.note(f"start {worker.name}")
 
     async def supervise(self) -> None:
-        """Replace, for ever, the workers that ended by themselves."""
+        """Replace, for ever, the workers that ended by themselves, as whatever runs them does.
+
+        Without brokers they may: those that have only begun do, and say why.
+        """
         while True:
             for worker in self._workers.all:
                 if worker.failed and worker.name not in self._missed:
                     self._missed.add(worker.name)
-                    self._journal.finding(f"{worker.name} ended by itself with {worker.code}: {worker.last_words()}")
+                    told = self._journal.finding if self._undisturbed(worker) else self._journal.note
+                    told(f"{worker.name} ended by itself with {worker.code}: {worker.last_words(1)}")
                     await asyncio.sleep(RESTART_AFTER_S)
                     await self.start(worker.kind)
             await asyncio.sleep(0.2)
