@@ -16,7 +16,7 @@ from auditcast.kafka.partitioner import partition_of
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.chain import GENESIS, batch_id, body_digest, link_digest, stream_epoch, stream_name
 from auditcast.schemas.formats import FORMATS
-from auditcast.schemas.records import Batch, Control, Revision
+from auditcast.schemas.records import Batch, Control, DeadLetter, Revision
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
 
@@ -111,6 +111,24 @@ def test_counts_the_events_of_a_batch_that_was_not_delivered(lost: int) -> None:
     assert row.in_batches == Difference()
     assert row.at_receiver == Difference(missing=len(logged) - row.delivered)
     assert row.at_receiver.missing in {1, 3}
+
+
+def test_owes_what_dead_letters_hold_until_they_are_resolved() -> None:
+    logged = events(7)
+    chained = batches(logged, 3)
+    some = account(logged, chained, chained[2:])
+    for batch, span in ((chained[0], (0, 0)), (chained[1], (4, 5))):
+        letter = DeadLetter(
+            topic="audit.batches", partition=0, offset=0, at=0, reason="status-500", detail="", value=encode(batch),
+            destination="dst", first_event=span[0], last_event=span[1],
+        )  # fmt: skip
+        some.take_letter(batch.id.encode(), letter)
+    some.take_letter(
+        b"audit.events/0@1", DeadLetter(topic="audit.events", partition=0, offset=1, at=0, reason="forged", detail="")
+    )
+    assert (some.owed_events, some.letters, some.refused) == (3 + 2, {"status-500": 2}, {"forged": 1})
+    some.take_letter(chained[0].id.encode(), None)
+    assert (some.owed_events, len(some.undelivered), some.unlucky) == (2, 1, {"dst"})
 
 
 def test_finds_what_was_never_collected_collected_twice_altered_or_swapped() -> None:
