@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from _figures import Book
 from _machine import Machine
@@ -22,6 +22,7 @@ from confluent_kafka import Message, TopicPartition
 
 from auditcast.kafka import clients
 from auditcast.kafka.local import ApacheBroker, Broker
+from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.schemas.records import Batch
 from auditcast.schemas.wire import decode_as
@@ -61,8 +62,9 @@ class Outage:
             after = pipeline.steadily(rates, AFTER_S)
             pipeline.wait(self._complete, "catching up")
             peak, cpu = usage.peak_mb, usage.cpu_s
-        self._print_return(back)
-        self._print_written(back)
+        kept = {topic: _kept(pipeline.connection, topic) for topic in self._topics}
+        self._print_return(back, kept)
+        self._print_written(kept)
         print(
             f"  deliverer: at most {peak_before:.0f} MB before, {peak_during:.0f} in the outage, {peak:.0f} in all;"
             f" {cpu_during - cpu_before:.1f} s of CPU in the outage, {cpu - cpu_during:.1f} after"
@@ -71,38 +73,41 @@ class Outage:
             found = self._book.delays(pipeline.appended, self._up, span)
             print(f"  others, {name:14} p50 {found.p50:7.1f} ms  p99 {found.p99:7.1f}  max {found.longest:7.1f}")
 
-    def _print_return(self, back: float) -> None:
+    def _print_return(self, back: float, kept: dict[str, "Kept"]) -> None:
         """When it got what it was owed, and in which order."""
-        owed = self._owed(back)
-        got = sorted(
-            (at, sequence) for (name, sequence), at in self._book.first.items() if name == self._down and at > back
-        )
-        came = [sequence for _, sequence in got]
-        late = sum(sequence < highest for sequence, highest in zip(came[1:], accumulate(came, max), strict=False))
-        first_s, all_s = got[0][0] - back, max(self._book.first[batch] for batch in owed) - back
+        came = {sequence: at for (name, sequence), at in self._book.first.items() if name == self._down and at > back}
+        in_order = sorted(came, key=lambda sequence: came[sequence])
+        late = sum(after < before for after, before in zip(in_order[1:], accumulate(in_order, max), strict=False))
+        owed = {batch[1] for batch in self._owed(back)}
+        tried = {
+            sequence for topic in self._pipeline.topics.retries for sequence in kept[topic].copies if sequence in owed
+        }
+        first_s, last_s = min(came.values()) - back, max(came[sequence] for sequence in owed - tried) - back
         print(f"  owed on its return: {len(owed)} batches, {len(owed) * len(BODY) / 1e6:.0f} MB")
-        print(f"  the first after {first_s:.1f} s, the last after {all_s:.1f} s: {len(owed) / (all_s - first_s):.0f}/s")
+        print(
+            f"  the first after {first_s:.1f} s, the last after {last_s:.1f} s: {len(owed) / (last_s - first_s):.0f}/s;"
+        )
+        if tried:
+            tried_s = max(came[sequence] for sequence in tried) - back
+            print(f"  but for the {len(tried)} that had been tried, whose next attempt was due by {tried_s:.1f} s")
         print(f"  {late} came after a newer one; {self._book.repeated} repeated")
 
-    def _print_written(self, back: float) -> None:
+    def _print_written(self, kept: dict[str, "Kept"]) -> None:
         """What lies in the topics of copies."""
-        topics, written, parked = self._pipeline.topics, 0, 0
-        for topic in (topics.parked, *topics.retries, topics.dead_letters, topics.attempts, topics.status):
-            copies: Counter[str] = Counter()
-            count = size = 0
-            for record in _records(self._pipeline.connection, topic):
-                count, size = count + 1, size + _size(record)
-                if topic in (topics.parked, *topics.retries):
-                    copies[decode_as(Batch, record.value() or b"").id] += 1
-            written += size
-            parked += count if topic == topics.parked else 0
-            if count:
-                most = f", at most {max(copies.values())} of one batch" if copies else ""
-                print(f"  {topic.partition('.')[2]:18}{count:7} records, {size / 1e6:7.1f} MB{most}")
-        print(
-            f"  {parked - len(self._owed(back))} more than were owed: those that came while it caught up;"
-            f" {written / parked:,.0f} bytes written for each, {written / parked / len(BODY):.2f} times its size"
-        )
+        for topic, found in kept.items():
+            if found.records:
+                most = f", at most {max(found.copies.values())} of one batch" if found.copies else ""
+                size = f"{found.size / 1e6:7.1f} MB"
+                print(f"  {topic.partition('.')[2]:18}{found.records:7} records, {size}{most}")
+        rewritten = len(set().union(*(found.copies for found in kept.values())))
+        each = sum(found.size for found in kept.values()) / rewritten
+        print(f"  {each:,.0f} bytes written for each of the {rewritten} batches that waited, and of those that came")
+        print(f"  meanwhile and queued up behind them: {each / len(BODY):.2f} times its size")
+
+    @property
+    def _topics(self) -> list[str]:
+        topics = self._pipeline.topics
+        return [topics.parked, *topics.retries, topics.dead_letters, topics.attempts, topics.status]
 
     def _owed(self, back: float) -> list[tuple[str, int]]:
         return [
@@ -114,6 +119,24 @@ class Outage:
     def _complete(self) -> bool:
         self._book.note(self._receivers.receipts())
         return not self._book.owed(self._pipeline.appended)
+
+
+class Kept(NamedTuple):
+    """What a topic holds: records, bytes, and the copies of batches, by sequence."""
+
+    records: int
+    size: int
+    copies: Counter[int]
+
+
+def _kept(connection: Connection, topic: str) -> Kept:
+    names, copies = Topics(connection.topic_prefix), Counter[int]()
+    count = size = 0
+    for record in _records(connection, topic):
+        count, size = count + 1, size + _size(record)
+        if topic in (names.parked, *names.retries):
+            copies[decode_as(Batch, record.value() or b"").sequence] += 1
+    return Kept(count, size, copies)
 
 
 def _records(connection: Connection, topic: str) -> Iterator[Message]:
