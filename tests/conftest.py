@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 from secrets import token_hex
 from typing import Self
 
+import hypothesis
 import pytest
 import trustme
 
 from auditcast.kafka import topics as kafka_topics
 from auditcast.kafka.local import ApacheBroker, Broker, EmbeddedBroker, LocalBrokerFailed
 from auditcast.kafka.settings import Connection
+
+# A machine that is busy makes no test fail.
+hypothesis.settings.register_profile("auditcast", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("auditcast")
 
 LANE = "AUDITCAST_TEST_BROKER"
 """Which broker the tests run on: embedded (the default), apache, docker, or the host:port of one that runs."""
