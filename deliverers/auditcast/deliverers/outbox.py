@@ -46,7 +46,7 @@ class Outbox:
         acknowledged: asyncio.Future[int] = self._loop.create_future()
 
         def delivered(error: KafkaError | None, message: Message) -> None:
-            self._loop.call_soon_threadsafe(_settle, acknowledged, error, message.offset() or 0)
+            self._loop.call_soon_threadsafe(_settle, acknowledged, error, message.offset())
 
         self._produce(record, delivered)
         return await acknowledged
@@ -82,12 +82,17 @@ def _posted(error: KafkaError | None, message: Message) -> None:
         log.warning("record.dropped", extra={"topic": message.topic(), "detail": error.str()})
 
 
-def _settle(acknowledged: asyncio.Future[int], error: KafkaError | None, offset: int) -> None:
+def _settle(acknowledged: asyncio.Future[int], error: KafkaError | None, offset: int | None) -> None:
     if acknowledged.done():
         return
-    if error is None:
-        acknowledged.set_result(offset)
-    else:
+    if error is not None:
         acknowledged.set_exception(
             BrokerUnavailable(f"a record could not be written ({error.str()}): see whether the brokers are well")
         )
+    elif offset is None:
+        # A broker may know of a record that was sent again only that it has it. What is parked is found by its offset.
+        acknowledged.set_exception(
+            BrokerUnavailable("a record was written, but the broker does not say where: start the deliverer again")
+        )
+    else:
+        acknowledged.set_result(offset)
