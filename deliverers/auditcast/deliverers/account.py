@@ -57,8 +57,9 @@ class Account:
         for piece in pieces:
             attempt, verdict = piece.outcome.attempt, piece.outcome.verdict
             if attempt is None:
-                continue
-            if verdict is Verdict.RETRY:
+                if verdict is Verdict.RETRY:
+                    self.standing.unsent(now)
+            elif verdict is Verdict.RETRY:
                 self.standing.failed(attempt, now, piece.outcome.retry_after)
             elif verdict is Verdict.DELIVERED:
                 self.standing.succeeded(attempt, now)

@@ -66,9 +66,12 @@ class Standing:
             self._pace = min(max(self._pace * 2, FIRST_PACE_S), SLOWEST_PACE_S)
         if self.open or retry_after is not None or self.failures >= OPEN_AFTER:
             self.open = True
-            quiet = min(FIRST_PROBE_S * 2**self._probes, self._probe_s)
-            self._probe_at = now + max(quiet, min(retry_after or 0.0, LONGEST_QUIET_S))
-            self._probes = min(self._probes + 1, 30)
+            self._rest(now, min(retry_after or 0.0, LONGEST_QUIET_S))
+
+    def unsent(self, now: float) -> None:
+        """Nothing could be sent, which says nothing of the receiver; but the next probe must not come at once."""
+        if self.open:
+            self._rest(now, 0.0)
 
     def may_probe(self, now: float) -> bool:
         """Whether it is time to ask again, with one batch, while the breaker is open."""
@@ -77,3 +80,8 @@ class Standing:
     def wait(self, now: float) -> float:
         """For how many seconds the next request has to wait, so as to keep to the pace."""
         return max(self._sent + self._pace - now, 0.0) if self._pace else 0.0
+
+    def _rest(self, now: float, least_s: float) -> None:
+        quiet = min(FIRST_PROBE_S * 2**self._probes, self._probe_s)
+        self._probe_at = now + max(quiet, least_s)
+        self._probes = min(self._probes + 1, 30)
