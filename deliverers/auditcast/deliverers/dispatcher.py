@@ -208,10 +208,11 @@ class Dispatcher:
         """Work a lane off, until nothing waits in it."""
         while (parcel := self._lanes.take(lane, time.monotonic())) is not None:
             shard = self._shards.get(parcel.claim.partition)
-            if shard is None or parcel.batch is None or parcel.batch.is_test:
-                await self._send(parcel)
-            else:
+            owed = parcel.claim.source is Source.PARKED or (parcel.batch is not None and not parcel.batch.is_test)
+            if shard is not None and owed:
                 await self._send_for(shard, shard.account(lane), parcel)
+            else:
+                await self._send(parcel)
             self._lanes.landed(lane, time.monotonic())
             self._landed.set()
             self._parking.wake()

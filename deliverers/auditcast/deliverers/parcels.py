@@ -65,5 +65,10 @@ class Parcel:
 
     @property
     def lane(self) -> str:
-        """The lane that it goes through; what cannot be read has one of its own, which no destination's id names."""
+        """The lane that it goes through; what cannot be read has one of its own, which no destination's id names.
+
+        What is parked is owed by the destination that its key names, whether it can be read or not.
+        """
+        if self.claim.source is Source.PARKED:
+            return (self.key or b"").decode(errors="replace")
         return self.batch.destination if self.batch else ""

@@ -21,7 +21,7 @@ def unpacked(claim: Claim, message: Message, now: int) -> Parcel:
     value = message.value()
     batch, delivery, problem = None, None, ""
     try:
-        batch = decode_as(Batch, value or b"")
+        batch = _batch(claim, message)
         delivery = _delivery(claim, offset, given, now)
     except Undecodable as unreadable:
         batch, problem = None, str(unreadable)
@@ -35,6 +35,13 @@ def unpacked(claim: Claim, message: Message, now: int) -> Parcel:
         batch=batch,
         problem=problem,
     )
+
+
+def _batch(claim: Claim, message: Message) -> Batch:
+    batch = decode_as(Batch, message.value() or b"")
+    if claim.source is Source.PARKED and batch.destination.encode() != message.key():
+        raise Undecodable("the key of what is parked names another destination")
+    return batch
 
 
 def not_before(message: Message) -> int:
