@@ -112,18 +112,27 @@ class FakeParkedReader:
 
 
 class Receivers:
-    """What they took, in order; those in `down` take nothing, those in `poisoned` never take these batches."""
+    """What they took, in order; those in `down` take nothing, those in `poisoned` never take these batches.
+
+    To those in `cut_off` nothing can be sent, for a reason of our own; `asked` counts all that came here.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self.taken: list[str] = []
         self.down: set[str] = set()
         self.poisoned: set[str] = set()
+        self.cut_off: set[str] = set()
+        self.asked = 0
         self._rng = rng
 
     async def deliver(self, parcel: Parcel) -> list[Piece]:
+        self.asked += 1
         for _ in range(self._rng.randrange(4)):
             await asyncio.sleep(0)
-        assert parcel.batch is not None
+        if parcel.batch is None:
+            return [Piece(0, 0, Outcome(reason="unreadable", verdict=Verdict.DEAD))]
+        if parcel.batch.destination in self.cut_off:
+            return [Piece(0, 0, Outcome(reason="proxy-unreachable", verdict=Verdict.RETRY))]
         attempt = Attempt(at=int(time.time() * 1000), latency_ms=1, status=500)
         if parcel.batch.destination in self.down or parcel.batch.id in self.poisoned:
             return [Piece(0, 0, Outcome(reason="status-500", verdict=Verdict.RETRY, attempt=attempt))]
@@ -161,6 +170,10 @@ class World:
         (self.paused.add if paused else self.paused.discard)(destination)
         self.dispatcher.changed(destination)
 
+    def garbage(self, destination: str) -> None:
+        """Something that cannot be read lies among what is parked for a destination."""
+        self.broker.post(Append(TOPICS.parked, destination.encode(), b"garbage"))
+
     async def work(self, turns: int) -> None:
         """Let everything go on for a while."""
         for _ in range(turns):
@@ -187,6 +200,7 @@ class World:
     async def finish(self) -> bool:
         """Heal everything, and go on until nothing is left to do; whether that came about."""
         self.receivers.down.clear()
+        self.receivers.cut_off.clear()
         for destination in list(self.paused):
             self.change(destination, paused=False)
         for turn in range(4000):
@@ -243,4 +257,5 @@ class World:
     def _commit(self, settled: Iterable[tuple[Claim, int]]) -> None:
         for claim, offset in settled:
             if claim.live:
+                assert claim.topic in self._claims, "its offset is not the group's to commit"
                 self._committed[claim.topic] = claim.prefix.settle(offset)

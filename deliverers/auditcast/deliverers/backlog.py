@@ -96,9 +96,12 @@ class Backlog:
 
     def ended(self, offset: int) -> None:
         """The log ended before `offset` as it was read, and nothing up to there was missed."""
+        if self.next is None:
+            return
+        # What was parked and did not come has expired: it must not be waited for.
+        self.next = max(self.next, offset)
         if self.last is None:
             self.last = self._newest = max(self._newest, offset - 1)
-            self.next = max(self.next or 0, offset)
 
     def hand_over(self, offset: int) -> None:
         """The batch at `offset` goes to the lane."""

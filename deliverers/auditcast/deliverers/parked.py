@@ -78,12 +78,17 @@ class ParkedReader:
         if partition not in self._at or offset is None:
             pass
         elif error is None:
-            if offset > self._at[partition]:
-                log.error("parked.expired", extra={"partition": partition, "from": self._at[partition], "to": offset})
+            self._expect(partition, offset)
             self._at[partition] = offset + 1
             found.messages.append(message)
         elif error.code() == KafkaError._PARTITION_EOF:
+            self._expect(partition, offset)
             self._at[partition] = max(offset, self._at[partition])
             found.ends[partition] = self._at[partition]
         if error is not None and (error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED):
             raise clients.translated(error, self._connection)
+
+    def _expect(self, partition: int, offset: int) -> None:
+        """Say so if records expired before they were released: a loss, and never a silent one."""
+        if offset > self._at[partition]:
+            log.error("parked.expired", extra={"partition": partition, "from": self._at[partition], "to": offset})

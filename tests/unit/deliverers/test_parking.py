@@ -1,0 +1,79 @@
+"""What could keep a backlog for ever, or a loop busy for nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import pytest
+
+from auditcast.deliverers import parking, telling
+from auditcast.deliverers.account import Account
+from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
+from auditcast.deliverers.parked import Found
+from auditcast.deliverers.standing import FIRST_PROBE_S, OPEN_AFTER
+from auditcast.schemas.records import Attempt
+from tests.properties.parking import TOPICS, World
+from tests.unit.deliverers.parcels import batch, parcel
+
+FAILURE = Outcome(reason="status-500", verdict=Verdict.RETRY, attempt=Attempt(at=1, latency_ms=1, status=500))
+UNSENT = Outcome(reason="proxy-unreachable", verdict=Verdict.RETRY)
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(parking, "LOOK_S", 0.002)
+    monkeypatch.setattr(telling, "EVERY_S", 0.002)
+    made = World(0, 10**6)
+    yield made
+    await made.dispatcher.stop()
+    assert made.errors == []
+
+
+async def _until(world: World, condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await world.work(1)
+
+
+def _parked(world: World) -> int:
+    return len(world.broker.logs[TOPICS.parked])
+
+
+async def test_what_is_parked_and_cannot_be_read_is_a_dead_letter_and_stops_nobody(world: World) -> None:
+    world.change("dst_1", paused=True)
+    world.batches("dst_1", 1)
+    await _until(world, lambda: _parked(world) == 1)
+    world.garbage("dst_1")
+    world.batches("dst_1", 1)
+    await _until(world, lambda: _parked(world) == 3)
+    world.change("dst_1", paused=False)
+    await _until(world, lambda: bool(world.receivers.taken) and not world.broker.markers())
+    assert world.receivers.taken == ["dst_1-1", "dst_1-2"]
+    assert [record.key for record in world.broker.logs[TOPICS.dead_letters]] == [b"audit.batches.parked/0@1"]
+
+
+async def test_what_expired_in_a_pause_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.change("dst_1", paused=True)
+    world.batches("dst_1", 2)
+    await _until(world, lambda: _parked(world) == 2 and len(world.broker.markers()) == 1)
+
+    async def read(self: object, wanted: Mapping[int, int], wait_s: float) -> Found:
+        await asyncio.sleep(0)
+        return Found([], {0: 2})
+
+    monkeypatch.setattr("tests.properties.parking.FakeParkedReader.read", read)
+    world.change("dst_1", paused=False)
+    await _until(world, lambda: not world.broker.markers())
+
+
+def test_a_probe_that_could_not_be_sent_is_not_made_again_at_once() -> None:
+    account, each = Account("dst_1", 0, 60, None), parcel(batch())
+    account.attempted(each, [Piece(0, 0, UNSENT)], 0)
+    assert not account.standing.open
+    for _ in range(OPEN_AFTER):
+        account.attempted(each, [Piece(0, 0, FAILURE)], 0)
+    now = FIRST_PROBE_S
+    assert account.standing.may_probe(now)
+    account.attempted(each, [Piece(0, 0, UNSENT)], now)
+    assert account.standing.open
+    assert not account.standing.may_probe(now + FIRST_PROBE_S)
+    assert account.standing.may_probe(now + 60)
