@@ -127,7 +127,7 @@ def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs already, with its own clock")
-    parser.add_argument("--events", type=int, default=1_000_000, help="over all destinations, thousands of them")
+    parser.add_argument("--events", type=int, default=1_000_000, help="over all destinations, a multiple of 2,000")
     parser.add_argument("--rate", type=float, default=30_000, help="events emitted a second, in the live job")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", choices=["filled", "live"], help="one job")
