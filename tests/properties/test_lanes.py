@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditcast.deliverers.lanes import HOLD_S, SHARE, SLOW_S, Lanes
+from auditcast.deliverers.lanes import ENOUGH, FOR_LANES, HOLD_S, SHARE, SLOW_S, Lanes
 from auditcast.deliverers.parcels import Claim, Parcel
 from tests.unit.deliverers.parcels import batch, parcel
 
@@ -58,12 +58,12 @@ def test_lanes_against_plain_lists(moves: list[tuple[str, object, bool | None]])
         assert lanes.bytes == SIZE * len(held)
         assert len(lanes) == len(flying)
         if move != "revoke" and what in flying:
-            bound = max(BUDGET - lanes.bytes, 0) // SHARE
+            bound = max(int(BUDGET * FOR_LANES) - lanes.bytes, 0) // SHARE
             size = SIZE * (1 + len(waiting[str(what)]))
             assert size <= bound or claims[str(what)] in lanes.held(NOW)
             assert size > bound // 2 or claims[str(what)] not in lanes.held(NOW)
         assert lanes.overflowing or lanes.bytes <= BUDGET
-        assert not lanes.overflowing or lanes.bytes > BUDGET // 2
+        assert not lanes.overflowing or lanes.bytes > BUDGET * ENOUGH
         if not held:
             assert lanes.held(NOW) == frozenset()
 
@@ -87,8 +87,8 @@ def test_what_is_held_back_goes_on_when_half_is_gone() -> None:
     for left in range(20, 0, -1):
         lanes.landed("a", NOW)
         assert lanes.take("a", NOW)
-        assert lanes.overflowing == (left > 10)
-        assert (claim in lanes.held(NOW)) == (left > (20 - left) // SHARE // 2)
+        assert lanes.overflowing == (left > 20 * ENOUGH)
+        assert (claim in lanes.held(NOW)) == (left > (20 * FOR_LANES - left) // SHARE // 2)
 
 
 def test_many_slow_lanes_leave_room_for_others() -> None:
@@ -101,6 +101,35 @@ def test_many_slow_lanes_leave_room_for_others() -> None:
     assert not lanes.overflowing
     lanes.add(parcel(batch("fast"), 0, claims[-1]), NOW)
     assert claims[-1] not in lanes.held(NOW)
+
+
+def test_a_flood_that_is_parked_stops_its_own_partition_only_however_much_slow_lanes_hold() -> None:
+    lanes = Lanes(4000 * SIZE)
+    for name in range(100):
+        while not lanes.full(str(name)):
+            lanes.add(parcel(batch(str(name)), 0, Claim("t", name)), NOW)
+    claim, parked = Claim("t", 100), 0
+    while claim not in lanes.held(NOW + HOLD_S):
+        lanes.parking(claim, SIZE)
+        parked += 1
+    assert parked > 100
+    assert not lanes.overflowing
+    lanes.parking(claim, -parked * SIZE)
+    assert lanes.held(NOW + HOLD_S) == frozenset()
+
+
+def test_reading_goes_on_once_what_was_parked_is_safe() -> None:
+    lanes = Lanes(4000 * SIZE)
+    for name in range(100):
+        while not lanes.full(str(name)):
+            lanes.add(parcel(batch(str(name)), 0, Claim("t", name)), NOW)
+    claims = [Claim("t", number) for number in range(50)]
+    for claim in claims:
+        lanes.parking(claim, 50 * SIZE)
+    assert lanes.overflowing
+    for claim in claims:
+        lanes.parking(claim, -50 * SIZE)
+    assert not lanes.overflowing
 
 
 def test_a_full_lane_holds_its_partition_back_for_a_moment_only() -> None:

@@ -1,9 +1,10 @@
 """All lanes under one budget of bytes, and which partitions must wait. Pure; `now` in seconds.
 
-A lane with more than a share of what is free of the budget is full until it has half of that. So one fast destination
-may use much, each of many slow ones gets little, and something is always left for the others. A full lane that gets on
-well holds back the partition that its parcels come from, so that it need not be parked, but only for so long that the
-partition's other destinations hardly notice. A lane without work does not exist: memory follows work, not destinations.
+A lane with more than a share of what is free of the lanes' part of the budget is full until it has half of that. So one
+fast destination may use much, each of many slow ones gets little, and something is always left for the others. A full
+lane that gets on well holds back the partition that its parcels come from, so that it need not be parked, but only for
+so long that the partition's other destinations hardly notice. A partition from which batches are parked faster than the
+brokers take them is held back likewise. A lane without work does not exist: memory follows work, not destinations.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,8 +12,14 @@ from collections.abc import Callable, Iterable
 from auditcast.deliverers.lane import Lane
 from auditcast.deliverers.parcels import Claim, Parcel
 
+FOR_LANES = 3 / 4
+"""Of the budget. Slow lanes may fill it for long; the rest is for what is being parked, and soon free again."""
+
 SHARE = 4
-"""A lane may have a quarter of what is free: a single one a fifth of the budget, 20 slow ones five sixths of it."""
+"""A lane may have a quarter of what is free: a single one a fifth of the lanes' part, 20 slow ones five sixths of it."""
+
+ENOUGH = 7 / 8
+"""Once no more than that of the budget is used, reading goes on: more than slow lanes fill."""
 
 HOLD_S = 1.0
 """For how long a full lane may hold back its partition."""
@@ -28,6 +35,7 @@ class Lanes:
         self._budget = budget
         self._lanes: dict[str, Lane] = {}
         self._full: dict[str, float] = {}
+        self._parking: dict[Claim, int] = {}
         self.bytes = 0
         self.overflowing = False
         """Whether nothing at all may be read."""
@@ -71,16 +79,19 @@ class Lanes:
             self._weigh(name, -sum(parcel.size for parcel in taken), now)
         return taken
 
-    def charge(self, size: int) -> None:
-        """Count bytes that are in memory for another reason than a lane; negative when they are gone."""
+    def parking(self, claim: Claim, size: int) -> None:
+        """Count bytes read under `claim` that are being parked; negative when they are."""
         self.bytes += size
+        left = self._parking.pop(claim, 0) + size
+        if left:
+            self._parking[claim] = left
         self._measure()
 
     def held(self, now: float) -> frozenset[Claim]:
-        """The claims whose partitions must wait for a full lane."""
-        if not self._full:
-            return frozenset()
-        return frozenset(self._lanes[name].source for name in self._full if not self.spills(name, now))
+        """The claims whose partitions must wait, for a full lane or for the brokers."""
+        bound = max(self._budget - self.bytes, 0) // SHARE
+        behind = {claim for claim, size in self._parking.items() if size > bound}
+        return frozenset(behind.union(self._lanes[name].source for name in self._full if not self.spills(name, now)))
 
     def full(self, name: str) -> bool:
         """Whether a lane can take no more."""
@@ -107,7 +118,7 @@ class Lanes:
     def _weigh(self, name: str, change: int, now: float) -> None:
         """Take note of bytes that a lane got, or gave free."""
         self.bytes += change
-        bound = max(self._budget - self.bytes, 0) // SHARE
+        bound = max(int(self._budget * FOR_LANES) - self.bytes, 0) // SHARE
         if self._lanes[name].bytes > bound:
             self._full.setdefault(name, now)
         elif self._lanes[name].bytes <= bound // 2:
@@ -117,5 +128,5 @@ class Lanes:
     def _measure(self) -> None:
         if self.bytes > self._budget:
             self.overflowing = True
-        elif self.bytes <= self._budget // 2:
+        elif self.bytes <= self._budget * ENOUGH:
             self.overflowing = False

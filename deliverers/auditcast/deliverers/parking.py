@@ -66,7 +66,7 @@ class Parking:
         now = _ms()
         account.backlog.begin(events_of(parcel), now)
         shard.backlogs[account.destination] = account
-        self._lanes.charge(parcel.size)
+        self._lanes.parking(parcel.claim, parcel.size)
         try:
             offset = await self._append(parked(parcel, self._policy, now if excused else 0))
             account.backlog.appended(offset)
@@ -74,7 +74,7 @@ class Parking:
                 return False
             await self._marked(account, offset)
         finally:
-            self._lanes.charge(-parcel.size)
+            self._lanes.parking(parcel.claim, -parcel.size)
         self.wake()
         return shard.parked.live
 
