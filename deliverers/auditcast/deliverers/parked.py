@@ -55,6 +55,8 @@ class ParkedReader:
                 # A pass that ends throws away what was fetched ahead.
                 queued_max_messages_kbytes=2 * 1024,
                 fetch_max_bytes=4_000_000,
+                # So that an answer has room for all partitions, not for the first two.
+                fetch_message_max_bytes=128 * 1024,
                 fetch_wait_max_ms=50,
             )
         if self._at != wanted:
