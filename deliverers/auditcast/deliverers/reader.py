@@ -79,8 +79,8 @@ class Reader:
             fetch_queue_backoff_ms=10,
             # A partition that goes on after a pause waits for the fetch under way, which waits so long for others.
             fetch_wait_max_ms=50,
-            # An answer holds no more than the queue does. With the default, 1 MB, four partitions fill it, and always the
-            # same four while the turn is at one of the retry partitions, most of them empty: the others get nothing.
+            # An answer holds no more than the queue does. With the default, 1 MB, four partitions fill it, and always
+            # the same four while the turn is at one of the retry partitions, most of them empty: others get nothing.
             fetch_message_max_bytes=128 * 1024,
         )
         self._consumer.subscribe(
