@@ -37,6 +37,7 @@ class Dispatcher:
         deliver: Callable[[Parcel], Awaitable[list[Piece]]],
         append: Callable[[Append], Awaitable[int]],
         post: Callable[[Append], None],
+        report: Callable[[Append], None],
         halted: Callable[[str], bool],
         past: Callable[[list[int]], Awaitable[Past]],
         failed: Callable[[BaseException], None],
@@ -47,6 +48,7 @@ class Dispatcher:
         self._deliver = deliver
         self._append = append
         self._post = post
+        self._report = report
         self._halted = halted
         self._past = past
         self._failed = failed
@@ -215,7 +217,8 @@ class Dispatcher:
                 await self._send(parcel)
             self._lanes.landed(lane, time.monotonic())
             self._landed.set()
-            self._parking.wake()
+            if shard is not None and lane in shard.backlogs:
+                self._parking.wake()
 
     async def _send(self, parcel: Parcel) -> None:
         """Deliver what belongs to no account: a test, or what cannot be read."""
@@ -241,7 +244,7 @@ class Dispatcher:
         self._teller.changed(account)
         place = place_of(account, parcel, pieces, self._policy.max_age_ms, now)
         for report in reports(parcel, pieces, self._policy, now, stays=place is not Place.DECIDED):
-            self._post(report)
+            self._report(report)
         if (account.standing.open and not was_open) or self._halted(account.destination):
             self._stop(shard, account)
         match place:
@@ -275,9 +278,13 @@ class Dispatcher:
         """Find out what earlier owners left."""
         past = await self._past([shard.number for shard in shards])
         for shard in shards:
+            if self._shards.get(shard.number) is not shard:
+                return
             for key in shard.begin(past[shard.number]):
                 self._post(Append(self._policy.topics.status, key, None, partition=shard.number))
-        self._parking.wake()
+            self._parking.wake()
+            # A thousand destinations take some 20 ms.
+            await asyncio.sleep(0)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -16,7 +16,7 @@ FOR_LANES = 3 / 4
 """Of the budget. Slow lanes may fill it for long; the rest is for what is being parked, and soon free again."""
 
 SHARE = 4
-"""A lane may have a quarter of what is free: a single one a fifth of the lanes' part, 20 slow ones five sixths of it."""
+"""A lane may have a quarter of what is free: a single one a fifth of their part, 20 slow ones five sixths."""
 
 ENOUGH = 7 / 8
 """Once no more than that of the budget is used, reading goes on: more than slow lanes fill."""

@@ -26,6 +26,11 @@ READ_S = 0.05
 LOOK_S = 0.5
 """How often it is looked whether a probe is due; everything else that changes wakes the sweeps."""
 
+LONG_S = 0.001
+RESTS = 9
+"""After a look at all backlogs that took so long, so many times longer goes by before the next: thousands of
+destinations that wait must not take the loop from those that are served."""
+
 Append_ = Callable[[Append], Awaitable[int]]
 
 
@@ -91,11 +96,15 @@ class Parking:
 
     async def run(self, shards: Callable[[], list[Shard]]) -> None:
         """Release what may be released, of all ready `shards`, until cancelled."""
+        took_s = 0.0
         while True:
+            if took_s > LONG_S:
+                await asyncio.sleep(RESTS * took_s)
             self._woken.clear()
             now = time.monotonic()
             owned = {shard.number: shard for shard in shards()}
             wanted = {number: at for number, shard in owned.items() if (at := self._plan(shard, now)) is not None}
+            took_s = time.monotonic() - now
             if not wanted:
                 await self._sleep()
                 continue

@@ -43,10 +43,13 @@ class Teller:
         """Tell what is new, until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
-            changed, self._changed = self._changed, {}
-            for account in changed:
-                for record in self._words(account):
-                    self._post(record)
+            for account in list(self._changed):
+                if account in self._changed:
+                    del self._changed[account]
+                    for record in self._words(account):
+                        self._post(record)
+                    # There may be thousands, which the deliveries must not wait for.
+                    await asyncio.sleep(0)
 
     async def last_words(self, accounts: Iterable[Account]) -> None:
         """Tell what is new of `accounts`, for their next owner to read."""

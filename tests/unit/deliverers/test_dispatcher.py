@@ -37,6 +37,7 @@ class World:
         self.errors: list[BaseException] = []
         self.paused: set[str] = set()
         self.claim = Claim(TOPICS.batches, 0)
+        self.past: dict[bytes, bytes] = {}
         self.dispatcher = Dispatcher(
             Lanes(10**6),
             Policy(TOPICS, (10**6,) * 5, 10**9),
@@ -45,6 +46,7 @@ class World:
             deliver=self._deliver,
             append=self._append,
             post=self.posted.append,
+            report=self.posted.append,
             halted=self.paused.__contains__,
             past=self._past,
             failed=self.errors.append,
@@ -84,7 +86,7 @@ class World:
         return len(self.appended)
 
     async def _past(self, partitions: list[int]) -> Past:
-        return {partition: {} for partition in partitions}
+        return dict.fromkeys(partitions, self.past)
 
 
 @pytest.fixture
@@ -151,6 +153,17 @@ async def test_what_ends_under_a_dead_claim_has_no_consequences(world: World, ou
     await _until(lambda: world.begun == [1, 2])
     assert world.appended == []
     assert world.dispatcher.settled() == []
+
+
+async def test_what_is_learnt_of_a_partition_that_is_given_up_has_no_consequences(world: World) -> None:
+    world.past = {b"released/dst_1@0-5": b""}
+    world.dispatcher.assigned([world.claim])
+    await world.dispatcher.release([world.claim], 0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert world.posted == []
+    await world.assign()
+    await _until(lambda: [record.key for record in world.posted] == [b"released/dst_1@0-5"])
 
 
 async def test_parcels_of_a_dead_claim_are_not_begun(world: World) -> None:

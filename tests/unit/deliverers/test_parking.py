@@ -1,6 +1,7 @@
 """What could keep a backlog for ever, or a loop busy for nothing."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
@@ -9,6 +10,7 @@ from auditcast.deliverers import parking, telling
 from auditcast.deliverers.account import Account
 from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
 from auditcast.deliverers.parked import Found
+from auditcast.deliverers.shards import Shard
 from auditcast.deliverers.standing import FIRST_PROBE_S, OPEN_AFTER
 from auditcast.schemas.records import Attempt
 from tests.properties.parking import TOPICS, World
@@ -63,6 +65,44 @@ async def test_what_expired_in_a_pause_is_not_waited_for(world: World, monkeypat
     monkeypatch.setattr("tests.properties.parking.FakeParkedReader.read", read)
     world.change("dst_1", paused=False)
     await _until(world, lambda: not world.broker.markers())
+
+
+async def test_deliveries_to_others_do_not_have_what_waits_looked_through(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "LOOK_S", 1000)
+    world.change("dst_1", paused=True)
+    world.batches("dst_1", 1)
+    await _until(world, lambda: len(world.broker.markers()) == 1)
+    await world.work(20)
+    looks = _looks(world, monkeypatch)
+    world.batches("dst_2", 20)
+    await _until(world, lambda: len(world.receivers.taken) == 20)
+    assert looks == []
+
+
+async def test_a_look_that_takes_long_is_followed_by_a_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests, sleep = [], asyncio.sleep
+
+    async def sleep_no_more(delay: float) -> None:
+        rests.append(delay)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep_no_more)
+    _looks(world, monkeypatch, taking_s=2 * parking.LONG_S)
+    await _until(world, lambda: any(rest >= 2 * parking.LONG_S * parking.RESTS for rest in rests))
+
+
+def _looks(world: World, monkeypatch: pytest.MonkeyPatch, taking_s: float = 0) -> list[Shard]:
+    """Each look at the backlogs of a shard from now on."""
+    looks: list[Shard] = []
+
+    def plan(shard: Shard, now: float) -> None:
+        looks.append(shard)
+        time.sleep(taking_s)
+
+    monkeypatch.setattr(world.dispatcher._parking, "_plan", plan)
+    return looks
 
 
 def test_a_probe_that_could_not_be_sent_is_not_made_again_at_once() -> None:
