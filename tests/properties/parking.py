@@ -226,6 +226,7 @@ class World:
             deliver=self.receivers.deliver,
             append=self.broker.append,
             post=self.broker.post,
+            report=self.broker.post,
             halted=self.paused.__contains__,
             past=self._past,
             failed=self.errors.append,

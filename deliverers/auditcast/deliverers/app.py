@@ -106,6 +106,7 @@ class _Deliverer:
             deliver=courier.deliver,
             append=self._outbox.append,
             post=self._outbox.post,
+            report=self._outbox.report,
             halted=self._destinations.halted,
             past=self._past,
             failed=end,

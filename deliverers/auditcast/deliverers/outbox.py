@@ -19,6 +19,15 @@ WAKE_S = 0.5
 LINGER_MS = 2
 """Parking writes many records at once, which then travel together."""
 
+REPORT_LINGER_MS = 200
+"""One report follows each attempt, and nobody waits for it. Sent at once, it would cost more than it took to make."""
+
+REPORTS_KB = 16 * 1024
+"""Memory for reports that wait for the broker."""
+
+FLUSH_S = 1.0
+"""How long the end waits for the last reports."""
+
 log = logging.getLogger(__name__)
 
 
@@ -33,6 +42,12 @@ class Outbox:
             queue_buffering_max_kbytes=2 * buffer_bytes // 1024,
             queue_buffering_max_messages=0,
             linger_ms=LINGER_MS,
+        )
+        self._reports = clients.producer(
+            connection,
+            queue_buffering_max_kbytes=REPORTS_KB,
+            linger_ms=REPORT_LINGER_MS,
+            delivery_report_only_error=True,
         )
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="outbox", daemon=True)
@@ -67,14 +82,23 @@ class Outbox:
                 record.topic, record.value, record.key, record.partition, headers=headers, on_delivery=delivered
             )
 
+    def report(self, record: Append) -> None:
+        """As `post`, for what may come later than everything else."""
+        try:
+            self._reports.produce(record.topic, record.value, record.key, on_delivery=_posted)
+        except BufferError:
+            log.warning("record.dropped", extra={"topic": record.topic, "detail": "the queue is full"})
+
     def close(self) -> None:
         """End the thread. What was not acknowledged yet may or may not have been appended."""
+        self._reports.flush(FLUSH_S)
         self._closing = True
         self._thread.join()
 
     def _serve(self) -> None:
         while not self._closing:
             self._producer.poll(WAKE_S)
+            self._reports.poll(0)
 
 
 def _posted(error: KafkaError | None, message: Message) -> None:
