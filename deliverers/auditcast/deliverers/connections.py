@@ -1,24 +1,19 @@
 """One connection to a destination, and a bound on how many are open: each takes about 0.3 MB, idle or not."""
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 
 import httpx
 
 from auditcast.deliverers.outcomes import Reason, reason_of
+from auditcast.deliverers.places import Places
 from auditcast.deliverers.transport import Answer, Transport
 
 MAX_AGE_S = 300.0
 """How long a connection is used: a destination's name may lead elsewhere by then, and its certificate have expired."""
 
 _STALE = (Reason.CONNECTION_CLOSED, Reason.CONNECTION_LOST)
-
-
-SLOW_S = 1.0
-"""A receiver that last took longer, or failed, may come to a place only in the half that such receivers share."""
 
 
 class Connections:
@@ -32,9 +27,7 @@ class Connections:
         self._make = make
         self._limit = limit
         self._busy = 0
-        self._places = asyncio.Semaphore(limit)
-        self._places_of_slow = asyncio.Semaphore(max(limit // 2, 1))
-        self._slow: set[str] = set()
+        self._places = Places(limit)
         self._idle: OrderedDict[str, Transport] = OrderedDict()
 
     def __len__(self) -> int:
@@ -42,20 +35,12 @@ class Connections:
 
     async def post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """`Transport.post` over the destination's connection, once there is a place for it."""
-        async with AsyncExitStack() as places:
-            if destination in self._slow:
-                await places.enter_async_context(self._places_of_slow)
-            await places.enter_async_context(self._places)
+        async with self._places.one(destination):
             self._busy += 1
-            begun = time.monotonic()
-            self._slow.add(destination)
             try:
-                answer = await self._post(destination, url, headers, body)
+                return await self._post(destination, url, headers, body)
             finally:
                 self._busy -= 1
-            if time.monotonic() - begun < SLOW_S:
-                self._slow.discard(destination)
-            return answer
 
     async def close(self) -> None:
         """Close what idles."""

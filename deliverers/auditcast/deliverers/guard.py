@@ -15,6 +15,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.deliverers.places import Places
 from auditcast.schemas.networks import Network, forbidden, forbidden_port
 
 Found = list[tuple[int, str]]
@@ -50,7 +51,7 @@ class Guard(AbstractResolver):
     def __init__(self, allowed: Sequence[Network], lookup_s: float) -> None:
         self._allowed = allowed
         self._lookup_s = lookup_s
-        self._lookups = asyncio.Semaphore(LOOKUPS)
+        self._lookups = Places(LOOKUPS)
 
     async def admit(self, url: httpx.URL) -> None:
         """Called before each request to `url`: nothing to do where every address is vetted as it is connected to."""
@@ -88,7 +89,7 @@ class Guard(AbstractResolver):
     async def look_up(self, host: str, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
         """What the system's resolver says, unvetted; raises `Failed`, saying whose fault it is."""
         try:
-            async with self._lookups, asyncio.timeout(self._lookup_s):
+            async with self._lookups.one(host), asyncio.timeout(self._lookup_s):
                 return (await _lookup(host, family))[:ADDRESSES]
         except TimeoutError:
             raise Failed(Reason.RESOLVER_FAILED, f"the name server did not answer for {host}") from None

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from auditcast.deliverers import guard
-from auditcast.deliverers.guard import Guard, vet
+from auditcast.deliverers.guard import Found, Guard, vet
 from auditcast.deliverers.outcomes import Failed, Reason
 
 PUBLIC = ("1.1.1.1", "2606:4700:4700::1111")
@@ -100,3 +100,24 @@ async def test_a_name_server_that_hangs_is_waited_for_no_longer_than_its_time(mo
     with pytest.raises(Failed) as failed:
         await Guard((), 0.01).resolve("siem.example.com", 443)
     assert failed.value.reason is Reason.RESOLVER_FAILED
+
+
+async def test_name_servers_that_hang_leave_lookups_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lookup(host: str, _: int) -> Found:
+        if host.startswith("hang"):
+            await asyncio.Event().wait()
+        return [(socket.AF_INET, "1.1.1.1")]
+
+    monkeypatch.setattr(guard, "_lookup", lookup)
+    names = [f"hang-{number}.example" for number in range(guard.LOOKUPS)]
+    impatient, patient = Guard((), 0.01), Guard((), 1000)
+    patient._lookups = impatient._lookups
+    for failure in await asyncio.gather(*map(impatient.look_up, names), return_exceptions=True):
+        assert isinstance(failure, Failed)
+    hanging = [asyncio.create_task(patient.look_up(name)) for name in names]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        assert await patient.look_up("fast.example") == [(socket.AF_INET, "1.1.1.1")]
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
