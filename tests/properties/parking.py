@@ -114,7 +114,8 @@ class FakeParkedReader:
 class Receivers:
     """What they took, in order; those in `down` take nothing, those in `poisoned` never take these batches.
 
-    To those in `cut_off` nothing can be sent, for a reason of our own; `asked` counts all that came here.
+    For those in `overrun` everything comes too fast; to those in `cut_off` nothing can be sent, for a reason of our
+    own. `asked` counts all that came here.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -122,6 +123,7 @@ class Receivers:
         self.down: set[str] = set()
         self.poisoned: set[str] = set()
         self.cut_off: set[str] = set()
+        self.overrun: set[str] = set()
         self.asked = 0
         self._rng = rng
 
@@ -133,9 +135,10 @@ class Receivers:
             return [Piece(0, 0, Outcome(reason="unreadable", verdict=Verdict.DEAD))]
         if parcel.batch.destination in self.cut_off:
             return [Piece(0, 0, Outcome(reason="proxy-unreachable", verdict=Verdict.RETRY))]
-        attempt = Attempt(at=int(time.time() * 1000), latency_ms=1, status=500)
-        if parcel.batch.destination in self.down or parcel.batch.id in self.poisoned:
-            return [Piece(0, 0, Outcome(reason="status-500", verdict=Verdict.RETRY, attempt=attempt))]
+        status = 429 if parcel.batch.destination in self.overrun else 500
+        attempt = Attempt(at=int(time.time() * 1000), latency_ms=1, status=status)
+        if parcel.batch.destination in self.down | self.overrun or parcel.batch.id in self.poisoned:
+            return [Piece(0, 0, Outcome(reason=f"status-{status}", verdict=Verdict.RETRY, attempt=attempt))]
         self.taken.append(parcel.batch.id)
         return [Piece(0, 0, Outcome(reason=None, verdict=Verdict.DELIVERED, attempt=attempt))]
 

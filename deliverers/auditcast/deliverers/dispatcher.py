@@ -219,6 +219,10 @@ class Dispatcher:
             self._landed.set()
             if shard is not None and lane in shard.backlogs:
                 self._parking.wake()
+            # With nothing in flight: what waits can still be parked in its order.
+            account = shard.accounts.get(lane) if shard else None
+            if account is not None and (wait_s := account.standing.wait(time.monotonic())):
+                await asyncio.sleep(wait_s)
 
     async def _send(self, parcel: Parcel) -> None:
         """Deliver what belongs to no account: a test, or what cannot be read."""
@@ -228,9 +232,6 @@ class Dispatcher:
             self._settled.append((parcel.claim, parcel.offset))
 
     async def _send_for(self, shard: Shard, account: Account, parcel: Parcel) -> None:
-        wait_s = account.standing.wait(time.monotonic())
-        if wait_s:
-            await asyncio.sleep(wait_s)
         if not parcel.claim.live:
             return
         if self._halted(account.destination):

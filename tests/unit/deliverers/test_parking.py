@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
-from auditcast.deliverers import parking, telling
+from auditcast.deliverers import parking, standing, telling
 from auditcast.deliverers.account import Account
 from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
 from auditcast.deliverers.parked import Found
 from auditcast.deliverers.shards import Shard
 from auditcast.deliverers.standing import FIRST_PROBE_S, OPEN_AFTER
 from auditcast.schemas.records import Attempt
+from auditcast.schemas.wire import encode
 from tests.properties.parking import TOPICS, World
 from tests.unit.deliverers.parcels import batch, parcel
 
@@ -51,6 +52,21 @@ async def test_what_is_parked_and_cannot_be_read_is_a_dead_letter_and_stops_nobo
     await _until(world, lambda: bool(world.receivers.taken) and not world.broker.markers())
     assert world.receivers.taken == ["dst_1-1", "dst_1-2"]
     assert [record.key for record in world.broker.logs[TOPICS.dead_letters]] == [b"audit.batches.parked/0@1"]
+
+
+async def test_a_pause_keeps_the_order_of_what_waits_for_a_receiver_that_is_overrun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "FIRST_PACE_S", 1000)
+    monkeypatch.setattr(standing, "SLOWEST_PACE_S", 1000)
+    world.receivers.overrun.add("dst_1")
+    world.batches("dst_1", 3)
+    await _until(world, lambda: bool(world.broker.logs[TOPICS.retries[0]]))
+    await world.work(20)
+    world.change("dst_1", paused=True)
+    await _until(world, lambda: _parked(world) == 3)
+    first, *others = (encode(batch("dst_1", number)) for number in (1, 2, 3))
+    assert [record.value for record in world.broker.logs[TOPICS.parked] if record.value != first] == others
 
 
 async def test_what_expired_in_a_pause_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
