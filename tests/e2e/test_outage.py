@@ -10,7 +10,7 @@ from auditcast.kafka.settings import Connection
 from tests.e2e.deliveries import Deliveries, until
 from tests.hostile import Hostile
 
-PATIENT = {"AUDITCAST_RETRY_DELAYS_MS": "500,1000,2000,4000,8000"}
+PATIENT = {"AUDITCAST_RETRY_DELAYS_MS": "500,1000,2000,4000,8000", "AUDITCAST_PROBE_MS": "5000"}
 
 
 @pytest.fixture
