@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -127,14 +128,27 @@ class Admin:
         offsets: dict[int, int] = {}
         while left:
             ask = partial(AdminClient.list_offsets, topic_partition_offsets=left, **options)
-            for at, answer in self.wait(ask).items():
-                if not isinstance(answer, KafkaError):
+            over = time.monotonic() >= deadline
+            try:
+                answers = self.wait(ask)
+            except BrokerUnavailable:
+                if over:
+                    raise
+                answers = {}  # a leader that has gone has successors
+            for at, answer in answers.items():
+                if not isinstance(answer, KafkaError) and answer.offset >= 0:
                     offsets[at.partition] = answer.offset
                     del left[at]
-                elif answer.code() not in _LEADER_MOVES or time.monotonic() >= deadline:
-                    raise BrokerUnavailable(f"{topic}/{at.partition} cannot be read ({answer.str()}): see its leader")
+                    continue
+                # Of a leader that goes down meanwhile comes neither an offset nor an error.
+                moves = not isinstance(answer, KafkaError) or answer.code() in _LEADER_MOVES
+                if over or not moves:
+                    why = answer.str() if isinstance(answer, KafkaError) else "it has no leader"
+                    raise BrokerUnavailable(f"{topic}/{at.partition} cannot be read ({why}): see its brokers")
             if left:
                 time.sleep(RETRY_S)
+                with suppress(BrokerUnavailable):
+                    self.metadata(timeout)  # else those would be asked again who led the partitions before
         return offsets
 
     def _answer(self, asked: Future[Any]) -> Any:
