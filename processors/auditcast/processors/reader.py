@@ -42,8 +42,14 @@ class LogReader:
 
     def committed(self, partition: int) -> int | None:
         """The group's committed offset; None if there is none."""
-        place = TopicPartition(self._topic, partition)
-        [found] = self._asked(lambda timeout: self._consumer.committed([place], timeout=timeout))
+
+        def ask(timeout: float) -> TopicPartition:
+            [found] = self._consumer.committed([TopicPartition(self._topic, partition)], timeout=timeout)
+            if found.error is not None:
+                raise KafkaException(found.error)
+            return found
+
+        found = self._asked(ask)
         return None if found.offset == OFFSET_INVALID else int(found.offset)
 
     def log_start(self, partition: int) -> int:
