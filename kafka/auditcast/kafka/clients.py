@@ -24,6 +24,9 @@ ANSWER_S = 10.0
 RETRY_S = 0.05
 """Between two tries of a request that the broker will soon answer."""
 
+ASK_AGAIN_S = 3.0
+"""When a broker is asked anew, which may be another one by then."""
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _LOGIN_REFUSED = {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}
@@ -124,7 +127,8 @@ class Admin:
     def _offsets(self, topic: str, partitions: Iterable[int], spec: OffsetSpec, timeout: float) -> dict[int, int]:
         deadline = time.monotonic() + timeout
         left = {TopicPartition(topic, partition): spec for partition in partitions}
-        options: dict[str, Any] = {"isolation_level": IsolationLevel.READ_UNCOMMITTED, "request_timeout": timeout}
+        ask_s = min(timeout, ASK_AGAIN_S)
+        options: dict[str, Any] = {"isolation_level": IsolationLevel.READ_UNCOMMITTED, "request_timeout": ask_s}
         offsets: dict[int, int] = {}
         while left:
             ask = partial(AdminClient.list_offsets, topic_partition_offsets=left, **options)
