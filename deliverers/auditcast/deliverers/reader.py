@@ -81,7 +81,7 @@ class Reader:
             fetch_wait_max_ms=50,
             # An answer holds no more than the queue does. With the default, 1 MB, four partitions fill it, and always
             # the same four while the turn is at one of the retry partitions, most of them empty: others get nothing.
-            fetch_message_max_bytes=128 * 1024,
+            fetch_message_max_bytes=256 * 1024,
         )
         self._consumer.subscribe(
             [topics.batches, *topics.retries],
