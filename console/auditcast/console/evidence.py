@@ -11,6 +11,7 @@ from auditcast.console.scanning import Count, Scan, headers_of
 from auditcast.console.seeking import SKEW_MS
 from auditcast.console.sightings import Sighting
 from auditcast.console.tracing import Evidence, Letter
+from auditcast.deliverers.shards import parked_places
 from auditcast.deliverers.unpacking import HEADER
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
@@ -139,19 +140,13 @@ class Gatherer:
 
     def _waits(self, destination: str, offset: int) -> bool:
         """Whether what lies at `offset` of the parked topic is still to be sent: marked, and in no span released."""
-        markers: set[str] = set()
-        spans: set[str] = set()
+        keys: set[bytes] = set()
         with Scan(self._connection, self._topics.status, self._count) as scan:
             for message in scan.messages(dict.fromkeys(scan.bounds, 0)):
-                kind, _, place = (message.key() or b"").decode(errors="replace").partition("/")
-                who, _, where = place.rpartition("@")
-                if who == destination and kind in {"parked", "released"}:
-                    (markers if kind == "parked" else spans).add(where)
-                    if not message.value():
-                        (markers if kind == "parked" else spans).discard(where)
-        marked = any(int(first) <= offset for first in markers)
-        ends = [tuple(map(int, span.split("-"))) for span in spans]
-        return marked and not any(first <= offset <= last for first, last in ends)
+                (keys.add if message.value() else keys.discard)(message.key() or b"")
+        markers, spans = parked_places(keys)
+        marked = any(first <= offset for first in markers.get(destination, ()))
+        return marked and not any(first <= offset <= last for first, last in spans.get(destination, ()))
 
     def _of(self, topic: str, key: str, at: int) -> Iterator[Message]:
         """The records of one key that may have been written at `at` ms or later."""

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from auditcast.deliverers.backlog import Backlog, Span
+from auditcast.deliverers.backlog import Backlog
+from auditcast.deliverers.offsets import Span
 from auditcast.deliverers.outcomes import Piece, Verdict
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.standing import Standing

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -57,15 +56,7 @@ log = logging.getLogger(__name__)
 
 async def run(settings: Settings) -> None:
     """Deliver until SIGTERM or SIGINT; raises what cannot be gone on with."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-
-    def end(error: BaseException | None = None) -> None:
-        if not ended.done():
-            ended.set_result(None) if error is None else ended.set_exception(error)
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, end)
+    ended, end = host.ending()
     await _Deliverer(settings, end).run(ended)
 
 

@@ -9,8 +9,7 @@ So nothing is forgotten, whoever writes when.
 
 from collections.abc import Iterable
 
-Span = tuple[int, int]
-"""The first and the last offset of a stretch in which all batches of a destination are settled."""
+from auditcast.deliverers.offsets import Span
 
 
 class Backlog:

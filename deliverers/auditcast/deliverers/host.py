@@ -1,13 +1,30 @@
-"""What the process asks of its host: certificate authorities, open files, memory."""
+"""What the process asks of its host: its signals, certificate authorities, open files, memory."""
 
+import asyncio
 import gc
 import resource
+import signal
 import ssl
+from collections.abc import Callable
 
 from auditcast.schemas.errors import Misconfigured
 
 SPARE_FILES = 100
 """Open files beside the connections to destinations."""
+
+
+def ending() -> tuple[asyncio.Future[None], Callable[[BaseException | None], None]]:
+    """What the running loop's worker waits for: SIGTERM, SIGINT, or a call of the function, with the error if any."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end(error: BaseException | None = None) -> None:
+        if not ended.done():
+            ended.set_result(None) if error is None else ended.set_exception(error)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, end)
+    return ended, end
 
 
 def spare_the_collector() -> None:

@@ -6,10 +6,11 @@ An owner reads it before it touches anything else.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from auditcast.deliverers.account import Account
-from auditcast.deliverers.backlog import Backlog, Span
+from auditcast.deliverers.backlog import Backlog
+from auditcast.deliverers.offsets import Span
 from auditcast.deliverers.parcels import Claim, Source
 from auditcast.deliverers.sweep import Sweep
 from auditcast.schemas.errors import Undecodable
@@ -30,6 +31,19 @@ def released_key(destination: str, span: Span) -> bytes:
     return f"released/{destination}@{span[0]}-{span[1]}".encode()
 
 
+def parked_places(keys: Iterable[bytes]) -> tuple[dict[str, list[int]], dict[str, list[Span]]]:
+    """The markers and the released spans of each destination, from the keys of the status topic."""
+    markers: dict[str, list[int]] = defaultdict(list)
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for key in keys:
+        text = key.decode(errors="replace")
+        if match := _MARKER.fullmatch(text):
+            markers[match[1]].append(int(match[2]))
+        elif match := _SPAN.fullmatch(text):
+            spans[match[1]].append((int(match[2]), int(match[3])))
+    return markers, spans
+
+
 class Shard:
     """One partition number, from its assignment to its end. `ready` once its past is known."""
 
@@ -48,18 +62,18 @@ class Shard:
     def begin(self, past: Mapping[bytes, bytes]) -> list[bytes]:
         """Go on from `past`, the values of the status partition by their keys; returns keys that say nothing more."""
         self._past = past
-        markers, spans = _places(past, _MARKER), _places(past, _SPAN)
-        for destination, places in markers.items():
+        markers, spans = parked_places(past)
+        for destination, offsets in markers.items():
             account = self.account(destination)
-            account.take_over(Backlog.taken_over([offset for (offset,) in places], map(_span, spans[destination])))
+            account.take_over(Backlog.taken_over(offsets, spans.get(destination, ())))
             self.backlogs[destination] = account
         self.ready = True
         # What stopped owners wrote late, or what lies behind the beginning of all that is left.
         return [
-            released_key(destination, _span(place))
-            for destination, places in spans.items()
-            for place in places
-            if destination not in markers or place[1] < self.backlogs[destination].backlog.first - 1
+            released_key(destination, span)
+            for destination, released in spans.items()
+            for span in released
+            if destination not in markers or span[1] < self.backlogs[destination].backlog.first - 1
         ]
 
     def end(self) -> None:
@@ -80,19 +94,3 @@ class Shard:
             return None if raw is None else decode_as(Status, raw)
         except Undecodable:
             return None  # it only tells how things were, and is written anew
-
-
-def _places(past: Mapping[bytes, bytes], pattern: re.Pattern[str]) -> dict[str, list[tuple[int, ...]]]:
-    """The offsets in the keys of one kind, by destination."""
-    found: dict[str, list[tuple[int, ...]]] = defaultdict(list)
-    for key in past:
-        match = pattern.fullmatch(key.decode(errors="replace"))
-        if match:
-            destination, *offsets = match.groups()
-            found[destination].append(tuple(map(int, offsets)))
-    return found
-
-
-def _span(place: tuple[int, ...]) -> Span:
-    first, last = place
-    return first, last

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Sequence
 
+from auditcast.deliverers import host
 from auditcast.deliverers.alerts import expiry, letters
 from auditcast.deliverers.alerts.alert import HOUR_MS, Ageing, Policy
 from auditcast.deliverers.alerts.envelope import Desk
@@ -41,15 +41,7 @@ log = logging.getLogger(__name__)
 
 async def run(settings: Settings) -> None:
     """Send alerts until SIGTERM or SIGINT; raises what cannot be gone on with."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-
-    def end(error: BaseException | None = None) -> None:
-        if not ended.done():
-            ended.set_result(None) if error is None else ended.set_exception(error)
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, end)
+    ended, end = host.ending()
     await _Alerts(settings, end).run(ended)
 
 
