@@ -36,6 +36,10 @@ EVENT = (
 Rows = list[tuple[bytes | None, bytes | None, dict[str, bytes]]]
 
 
+def fine(_batch: Batch, _delivery: Delivery) -> None:
+    """A receiver that takes everything."""
+
+
 class World:
     """The topics of one test, as deliverers and consoles would have left them."""
 

@@ -17,7 +17,7 @@ from auditcast.processors import moves
 from auditcast.schemas import wire
 from auditcast.schemas.records import Batch, DeadLetter, Delivery, RecordHeader
 from tests.conftest import PARTITIONS
-from tests.e2e.replays import Shell, World, batch_of, letter_of
+from tests.e2e.replays import Shell, World, batch_of, fine, letter_of
 
 NAME = "dst_1"
 
@@ -30,10 +30,6 @@ def world(topics: Connection) -> World:
 @pytest.fixture
 def run(topics: Connection, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
     return Shell(topics, monkeypatch, capfd)
-
-
-def fine(_batch: Batch, _delivery: Delivery) -> None:
-    """A receiver that takes everything."""
 
 
 def down(_batch: Batch, _delivery: Delivery) -> str:

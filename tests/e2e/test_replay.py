@@ -6,8 +6,8 @@ from auditcast.console.moments import second_text
 from auditcast.deliverers.unpacking import HEADER
 from auditcast.kafka.settings import Connection
 from auditcast.schemas import wire
-from auditcast.schemas.records import Batch, Delivery
-from tests.e2e.replays import HOUR_MS, NOW, Shell, World, batch_of
+from auditcast.schemas.records import Delivery
+from tests.e2e.replays import HOUR_MS, NOW, Shell, World, batch_of, fine
 
 NAME = "dst_1"
 STREAM = "dst_1-0-0f"
@@ -21,10 +21,6 @@ def world(topics: Connection) -> World:
 @pytest.fixture
 def run(topics: Connection, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
     return Shell(topics, monkeypatch, capfd)
-
-
-def fine(_batch: Batch, _delivery: Delivery) -> None:
-    """A receiver that takes everything."""
 
 
 def test_a_range_is_sent_again_once_with_the_same_bytes(world: World, run: Shell) -> None:
