@@ -16,7 +16,6 @@ from auditcast.kafka.settings import Connection, variable
 from auditcast.processors.state import revision_key
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.chain import GENESIS, NO_GAP, batch_id, stream_epoch, stream_name
-from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import (
     Attempt,
     Attempted,
@@ -30,6 +29,7 @@ from auditcast.schemas.records import (
     RevisionInForce,
 )  # fmt: skip
 from auditcast.schemas.wire import encode
+from tests.bodies import joined
 from tests.conftest import PARTITIONS
 
 WITHIN_S = 30
@@ -83,7 +83,7 @@ class World:
         return event
 
     def batched(self) -> Batch:
-        body = FORMATS["cloudevents/1"].join([self.value], 7)
+        body = joined("cloudevents/1", [self.value], 7)
         batch = Batch(
             id=batch_id(self.stream, 3), destination=DESTINATION, revision_number=1, revision_nonce="n",
             stream=self.stream, sequence=3, first_event=7, last_event=7, partition=HOME, first_offset=1, last_offset=1,

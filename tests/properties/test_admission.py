@@ -18,9 +18,9 @@ from auditcast.schemas import events
 from auditcast.schemas.admission import admit
 from auditcast.schemas.attributes import time_text
 from auditcast.schemas.errors import Refused
-from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.normal_form import normal_form
 from auditcast.schemas.strict_json import parse
+from tests.bodies import joined
 
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=8)
@@ -151,7 +151,7 @@ def check_sound(event: events.CloudEvent, raw: bytes) -> None:
     assert independent.get_attributes() == expected
     assert independent.get_data() == first["data"]
 
-    batch = json.loads(FORMATS["cloudevents/1"].join([raw, raw], 7))
+    batch = json.loads(joined("cloudevents/1", [raw, raw], 7))
     assert batch == [first | {"sequence": f"{number:020d}"} for number in (7, 8)]
 
 

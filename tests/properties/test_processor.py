@@ -162,7 +162,8 @@ def _read(value: bytes) -> tuple[Revision | None, tuple[str, str, str | None] | 
     try:
         record = decode(value)
         if isinstance(record, Control):
-            return controls.revision_in(record, SEALER), None
+            said = controls.content(record, SEALER)
+            return (said if isinstance(said, Revision) else None), None
     except Refused:
         return None, None
     assert isinstance(record, AuditEvent)

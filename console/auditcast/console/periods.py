@@ -84,7 +84,7 @@ class Controls:
         self._known = known
         self._destination = known[0].revision.destination
         self._sealer = sealer
-        self._roster = Roster(partition, 0, State())
+        self._roster = Roster(partition, 0, State(), sealer)
         self._found: list[RevisionInForce] = []
 
     @property
@@ -117,7 +117,7 @@ class Controls:
 
     def _check(self, control: Control, offset: int) -> None:
         try:
-            controls.revision_in(control, self._sealer)
+            controls.content(control, self._sealer)
         except Refused:
             raise Unproven(
                 f"the control record of {self._destination} at partition {self._partition}, offset {offset} is not"

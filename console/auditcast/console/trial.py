@@ -18,7 +18,7 @@ from auditcast.schemas.chain import NO_GAP, body_digest
 from auditcast.schemas.destinations import newest_format
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.events import Action, Actor, CloudEvent, Data, encode
-from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.formats import Place, rendering
 from auditcast.schemas.records import Batch, Revision, TestResult
 
 NOWHERE = -1
@@ -31,8 +31,11 @@ class NoAnswer(AuditcastError):
 
 def trial_batch(revision: Revision, batch_id: str, now: int) -> Batch:
     """The test batch for a destination in its format, at `now` in ms."""
-    form = FORMATS[newest_format(revision.format)]  # a newer console may have written one that is unknown here
-    body = form.join([form.render(encode(_event(revision, batch_id, now)))], 0)
+    # A newer console may have written a format that is unknown here.
+    form = rendering(newest_format(revision.format), revision.options)
+    event = _event(revision, batch_id, now)
+    place = Place(stream="", sequence=0, first_event=0, opened=now, gap=NO_GAP, previous_digest="")
+    body = form.join([form.render(event, encode(event))], place)
     return Batch(
         id=batch_id,
         destination=revision.destination,

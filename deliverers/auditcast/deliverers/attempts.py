@@ -14,7 +14,7 @@ from auditcast.deliverers.parts import Part, part_id
 from auditcast.deliverers.redaction import shown
 from auditcast.deliverers.request import headers
 from auditcast.deliverers.transport import Answer
-from auditcast.schemas.formats import Format
+from auditcast.schemas.formats import Format, rendering
 from auditcast.schemas.records import Attempt, Batch
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def attempt(errand: Errand, part: Part, connections: Connections, agent: s
         errand.batch,
         custom=errand.target.headers,
         key=errand.target.key,
-        content_type=errand.kind.content_type,
+        content_type=rendering(errand.kind.name, errand.target.revision.options).content_type,
         agent=agent,
         now=int(at),
         part=part,

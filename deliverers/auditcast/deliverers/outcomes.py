@@ -179,7 +179,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def judge(kind: Format, status: int, answer: bytes) -> str | None:
     """Why an answer is no success in the format `kind`; None if it is one."""
-    if kind.accepts(status, answer):
+    if kind.judge(status, answer, 1) is not None:
         return None
     if 200 <= status < 300:
         return Reason.NOT_ACCEPTED

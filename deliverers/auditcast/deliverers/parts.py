@@ -26,24 +26,25 @@ def part_of(batch: Batch, kind: Format, first_event: int, last_event: int) -> Pa
     """A part of `batch`; raises `ValueError` if its body has no such events."""
     if not first_event:
         return Part(0, 0, batch.body)
-    events = kind.events(batch.body)
-    chosen = events[first_event - batch.first_event : last_event + 1 - batch.first_event]
-    if not batch.first_event <= first_event <= last_event or len(chosen) != last_event - first_event + 1:
+    pieces = kind.pieces(batch.body)
+    first, last = first_event - batch.first_event, last_event - batch.first_event
+    if not 0 <= first <= last < len(pieces.items):
         raise ValueError(f"its body does not hold the events {first_event}-{last_event}")
-    return Part(first_event, last_event, kind.rejoin(chosen))
+    return Part(first_event, last_event, pieces.body(first, last))
 
 
 def halves(batch: Batch, kind: Format, part: Part) -> list[Part]:
     """`part` in two, in order; empty if it is a single event, or if the batch is not what it says."""
     first, last = (part.first_event or batch.first_event), (part.last_event or batch.last_event)
     try:
-        events = kind.events(part.body)
+        pieces = kind.pieces(part.body)
     except ValueError:
         return []
-    if len(events) != last - first + 1 or len(events) < 2:
+    count = len(pieces.items)
+    if count != last - first + 1 or count < 2:
         return []
-    middle = len(events) // 2
+    middle = count // 2
     return [
-        Part(first, first + middle - 1, kind.rejoin(events[:middle])),
-        Part(first + middle, last, kind.rejoin(events[middle:])),
+        Part(first, first + middle - 1, pieces.body(0, middle - 1)),
+        Part(first + middle, last, pieces.body(middle, count - 1)),
     ]

@@ -59,7 +59,10 @@ def specs(topics: Topics) -> tuple[Spec, ...]:
     return (
         Spec(topics.events, week, {"message.timestamp.type": "LogAppendTime"}, broker_time=True),
         Spec(topics.destinations, compact, compacted),
+        Spec(topics.workspaces, compact, compacted),
         Spec(topics.links, compact, compacted),
+        # Longer than the year for which audit logs are usually kept: a manifest is asked for when something is missed.
+        Spec(topics.manifests, {"cleanup.policy": "compact,delete", "retention.ms": str(400 * DAY_MS)}),
         Spec(topics.batches, week),
         # A copy carries the answers to its attempts, so it is larger than the batch.
         *(Spec(name, week | {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}) for name in topics.retries),

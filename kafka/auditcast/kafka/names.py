@@ -47,6 +47,16 @@ class Topics(Struct, frozen=True):
         return f"{self.prefix}.attempts"
 
     @property
+    def workspaces(self) -> str:
+        """What is known of each workspace; key: its id; compacted."""
+        return f"{self.prefix}.workspaces"
+
+    @property
+    def manifests(self) -> str:
+        """What each stream held, hour by hour, signed; key: `stream:until`, in the partition of its events."""
+        return f"{self.prefix}.manifests"
+
+    @property
     def alerts(self) -> str:
         """Which alert emails were sent; key: destination id; compacted."""
         return f"{self.prefix}.alerts"

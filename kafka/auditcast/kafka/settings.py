@@ -50,6 +50,13 @@ class Secret:
 SealingKeys = Annotated[
     tuple[Secret, ...], Meta(description="Keys that seal secrets, separated by commas: the first seals, all open")
 ]
+SigningKeys = Annotated[
+    tuple[Secret, ...],
+    Meta(
+        description="Ed25519 keys of manifests and of signatures `v1a`, separated by commas: the first signs;"
+        " without any they are derived from the sealing keys"
+    ),
+]
 Timestamps = Annotated[
     Literal["broker", "producer"],
     Meta(description="Whose clock stamps records; `producer` only for a broker that ignores LogAppendTime"),

@@ -20,8 +20,8 @@ from auditcast.processors.windows import Windows
 from auditcast.schemas.admission import admit, minimal
 from auditcast.schemas.avro_events import to_cloudevent
 from auditcast.schemas.errors import EventTooLarge, Refused, Undecodable
-from auditcast.schemas.events import MAX_EVENT_BYTES, decode_route, encode
-from auditcast.schemas.records import AuditEvent, Control, DeadLetter, Moved, RecordHeader, Revision
+from auditcast.schemas.events import MAX_EVENT_BYTES, CloudEvent, decode_route, encode
+from auditcast.schemas.records import AuditEvent, Control, DeadLetter, Moved, Note, RecordHeader, Revision
 from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.wire import MARKER, decode
 
@@ -71,7 +71,7 @@ class Partition:
         """`durable` is all that lay in the links topic; raises `MissingLink` if a stream in force has none."""
         self.place = place
         self.windows = Windows()
-        self.roster = Roster(place.partition, committed, durable)
+        self.roster = Roster(place.partition, committed, durable, sealer)
         self.skips = Skips(durable)
         self._durable = durable
         self._sealer = sealer
@@ -134,11 +134,11 @@ class Partition:
             elsewhere = self._settle(record, event.workspaceid)
             if elsewhere is not None:
                 return elsewhere
-        effects = None if streams is None else self._collect(streams, record, raw)
+        effects = None if streams is None else self._collect(streams, record, event, raw)
         if event.organizationid is not UNSET:
             others = self.roster.by_organization.get(event.organizationid)
             if others is not None:
-                effects = _both(effects, self._collect(others, record, raw))
+                effects = _both(effects, self._collect(others, record, event, raw))
         return effects
 
     def _avro_event(self, event: AuditEvent, record: LogRecord) -> list[Effect] | None:
@@ -148,14 +148,11 @@ class Partition:
         streams = self.roster.by_workspace.get(event.workspace, ())
         if event.organization is not None:
             streams += self.roster.by_organization.get(event.organization, ())
-        # All are rendered before one is collected: what is refused must leave no trace in any window or count.
-        rendered = [(stream, _rendered(event, stream.rule.revision)) for stream in streams if stream.collecting]
-        for stream in streams:
-            if not stream.collecting:
-                self.skips.count(stream.rule.revision.destination, record.offset, record.timestamp)
+        # All are written before one is collected: what is refused must leave no trace in any window or count.
+        written = [(stream, *_written(event, stream.rule.revision)) for stream in streams]
         effects: list[Effect] | None = None
-        for stream, raw in rendered:
-            effects = _both(effects, self._collect((stream,), record, raw))
+        for stream, found, raw in written:
+            effects = _both(effects, self._collect((stream,), record, found, raw))
         return effects
 
     def _wanted(self, value: bytes) -> bool:
@@ -170,7 +167,9 @@ class Partition:
             or self._home(route.workspaceid) != self.place.partition
         )
 
-    def _collect(self, streams: tuple[Stream, ...], record: LogRecord, raw: bytes) -> list[Effect] | None:
+    def _collect(
+        self, streams: tuple[Stream, ...], record: LogRecord, event: CloudEvent, raw: bytes
+    ) -> list[Effect] | None:
         """Put the event into the windows of `streams`, closing those that it fills or would overfill.
 
         For those that are disabled it is counted.
@@ -179,9 +178,15 @@ class Partition:
         offset = record.offset
         form = None
         for stream in streams:
-            if stream.format is not form:
-                form = stream.format
-                rendered = form.render(raw)
+            if stream.selects is not None and not stream.selects(event):
+                continue
+            if stream.redacts is not None:
+                form = None
+                rendered = stream.rendering.render(*stream.redacts(raw))
+                size = len(rendered) + stream.rendering.event_bytes
+            elif stream.rendering is not form:
+                form = stream.rendering
+                rendered = form.render(event, raw)
                 size = len(rendered) + form.event_bytes
             if size > stream.room:
                 if not stream.collecting:
@@ -217,8 +222,11 @@ class Partition:
         entered = self.roster.entered(record.offset)
         if entered is not None and entered.timestamp != record.timestamp:
             raise AlienState(self.place.topic, self.place.partition, f"has another record at offset {record.offset}")
-        revision = entered.revision if entered is not None else controls.revision_in(control, self._sealer)
-        if control.partition != self.place.partition or not self.lacks(revision):
+        said = entered.revision if entered is not None else controls.content(control, self._sealer)
+        if control.partition != self.place.partition or isinstance(said, Note):
+            return None
+        revision = said
+        if not self.lacks(revision):
             return None
         if entered is None:
             self.roster.check(revision)
@@ -291,11 +299,12 @@ class Partition:
         return Bury(f"{key}/{destination}" if destination else key, letter, record.offset)
 
 
-def _rendered(event: AuditEvent, revision: Revision) -> bytes:
-    raw = encode(to_cloudevent(event, revision.base_url, revision.type_prefix))
+def _written(event: AuditEvent, revision: Revision) -> tuple[CloudEvent, bytes]:
+    written = to_cloudevent(event, revision.base_url, revision.type_prefix)
+    raw = encode(written)
     if len(raw) > MAX_EVENT_BYTES:
         raise EventTooLarge(len(raw), MAX_EVENT_BYTES)
-    return raw
+    return written, raw
 
 
 def _both(first: list[Effect] | None, second: list[Effect] | None) -> list[Effect] | None:

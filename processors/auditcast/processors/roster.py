@@ -4,17 +4,19 @@ from auditcast.processors import state
 from auditcast.processors.errors import MissingLink
 from auditcast.processors.stream import Stream
 from auditcast.schemas.chain import GENESIS, stream_epoch, stream_name
-from auditcast.schemas.errors import Undecodable
-from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.errors import InvalidDestination, Undecodable
+from auditcast.schemas.formats import FORMATS, rendering
 from auditcast.schemas.records import Link, Revision, RevisionInForce
+from auditcast.schemas.sealing import Sealer
 
 
 class Roster:
     """The streams of one partition; changed by revisions only, each from its own offset on."""
 
-    def __init__(self, partition: int, committed: int, durable: state.State) -> None:
+    def __init__(self, partition: int, committed: int, durable: state.State, sealer: Sealer) -> None:
         """As it was at the offset `committed`; raises `MissingLink`."""
         self._partition = partition
+        self._sealer = sealer
         self._durable = durable
         self._in_force: dict[str, RevisionInForce] = {}
         self._streams: dict[str, Stream] = {}
@@ -44,6 +46,10 @@ class Roster:
         name = revision.destination
         if revision.format not in FORMATS:
             raise Undecodable(f"destination {name} wants format {revision.format!r}: upgrade auditcast first")
+        try:
+            rendering(revision.format, revision.options)
+        except InvalidDestination as error:
+            raise Undecodable(f"destination {name} cannot be obeyed, {error}: upgrade auditcast first") from None
         held = self._in_force.get(name)
         if held is not None and _lasting(held.revision) != _lasting(revision):
             raise Undecodable(f"destination {name} has changed its scope or epoch: add a new destination instead")
@@ -69,7 +75,7 @@ class Roster:
         if stream is None and revision.state != "deleted":
             stream, first = self._create(entry)
         if stream is not None:
-            stream.obey(entry)
+            stream.obey(entry, self._sealer)
             self._index(stream)
         return entry, first
 
@@ -104,7 +110,7 @@ class Roster:
         link = self._durable.links.get(entry.stream)
         if link is None:
             link = first = Link(stream=entry.stream, sequence=0, last_event=0, last_offset=entry.offset, digest=GENESIS)
-        stream = self._streams[entry.revision.destination] = Stream(self._partition, entry, link)
+        stream = self._streams[entry.revision.destination] = Stream(self._partition, entry, link, self._sealer)
         return stream, first
 
     def _name(self, revision: Revision, offset: int, timestamp: int) -> str:
@@ -118,7 +124,7 @@ class Roster:
         link = self._durable.links.get(entry.stream)
         if link is None:
             raise MissingLink(entry.stream)
-        self._streams[name] = Stream(self._partition, entry, link)
+        self._streams[name] = Stream(self._partition, entry, link, self._sealer)
         self._index(self._streams[name])
 
     def _index(self, stream: Stream) -> None:
@@ -132,11 +138,18 @@ class Roster:
         if revision.state != "deleted":
             streams.append(stream)
         if streams:
-            index[scope] = tuple(sorted(streams, key=lambda each: (each.format.name, each.name)))
+            index[scope] = tuple(sorted(streams, key=_sharing))
         else:
             index.pop(scope, None)
         if revision.workspace:
             (self.keys.add if streams else self.keys.discard)(revision.workspace.encode())
+
+
+def _sharing(stream: Stream) -> tuple[str, str, str]:
+    """Sorted by it, streams that can share renderings stand together."""
+    revision = stream.rule.revision
+    options = "\n".join(f"{option.name}={option.value}" for option in revision.options)
+    return revision.format, options, stream.name
 
 
 def _lasting(revision: Revision) -> tuple[str | None, str | None, str]:

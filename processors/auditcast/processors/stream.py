@@ -2,8 +2,11 @@
 
 from auditcast.processors.effects import PutBatch
 from auditcast.schemas.chain import NO_GAP, batch_id, body_digest, link_digest
-from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.formats import FORMATS, Place, rendering
 from auditcast.schemas.records import Batch, Link, RevisionInForce
+from auditcast.schemas.redactions import redaction
+from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.selection import selection
 
 NO_ROOM = -1
 """Less than any event takes."""
@@ -14,13 +17,13 @@ class Stream:
 
     A window is open while `events` is not empty; it holds rendered events that are numbered when it closes. `size` of
     the `room` bytes between a body's brackets are taken. While nothing is `collecting` there is no room: so the events
-    of a disabled destination are told from others by a comparison that each event needs anyway.
+    of a disabled destination are told from others by a comparison that each event needs anyway. `selects` and `redacts`
+    are None for a destination that wants all events, as they are.
     """
 
     __slots__ = (
         "covered",
         "events",
-        "format",
         "last_offset",
         "link",
         "most_events",
@@ -28,28 +31,36 @@ class Stream:
         "opened",
         "opened_at",
         "partition",
+        "redacts",
+        "rendering",
         "room",
         "rule",
+        "selects",
         "size",
     )
 
-    def __init__(self, partition: int, rule: RevisionInForce, link: Link) -> None:
+    def __init__(self, partition: int, rule: RevisionInForce, link: Link, sealer: Sealer) -> None:
+        """`sealer` opens what the rule has sealed; raises `WrongSealingKey`, as `obey` does."""
         self.name = rule.stream
         self.partition = partition
         self.link = link
         self.covered = link.last_offset
         self.events: list[bytes] = []
         self.opened = self.opened_at = self.last_offset = self.size = 0
-        self.obey(rule)
+        self.obey(rule, sealer)
 
-    def obey(self, rule: RevisionInForce) -> None:
+    def obey(self, rule: RevisionInForce, sealer: Sealer) -> None:
         """Collect under `rule` from now on; the window must be closed."""
         revision = rule.revision
+        form = FORMATS[revision.format]
+        salt = sealer.open(f"{revision.destination}/salt", revision.salt) if revision.hashed else ""
         self.rule = rule
-        self.format = FORMATS[revision.format]
-        room = min(revision.max_body_bytes, self.format.max_body_bytes) - self.format.envelope_bytes
+        self.rendering = rendering(revision.format, revision.options)
+        self.selects = selection(revision)
+        self.redacts = redaction(revision, salt.encode())
+        room = min(revision.max_body_bytes, form.max_body_bytes) - self.rendering.envelope_bytes
         self.room = room if revision.collecting else NO_ROOM
-        self.most_events = revision.window_events
+        self.most_events = min(revision.window_events, form.max_events)
 
     @property
     def collecting(self) -> bool:
@@ -67,9 +78,17 @@ class Stream:
         link, revision = self.link, self.rule.revision
         sequence = link.sequence + 1
         first, last = link.last_event + 1, link.last_event + len(self.events)
-        body = self.format.join(self.events, first)
-        digest_of_body = body_digest(body)
         gap = self._gap()
+        place = Place(
+            stream=self.name,
+            sequence=sequence,
+            first_event=first,
+            opened=self.opened,
+            gap=gap,
+            previous_digest=link.digest,
+        )
+        body = self.rendering.join(self.events, place)
+        digest_of_body = body_digest(body)
         digest = link_digest(
             stream=self.name,
             sequence=sequence,

@@ -17,14 +17,28 @@ class SealedHeader(Struct, frozen=True):
     sealed: bytes
 
 
+class Option(Struct, frozen=True):
+    """A choice among those that the destination's format offers (schemas/formats/)."""
+
+    name: str
+    value: str
+
+
 class Revision(Struct, frozen=True, kw_only=True):
     """One state of a destination; (`number`, `nonce`) orders them, and the highest counts.
 
-    In `audit.events` it travels without `url`, `headers`, `secret` and `alert_to`: the log need not know them.
+    In `audit.events` it travels without `url`, `headers`, `secret`, `alert_to` and all else that shapes no bytes.
     While `paused` events are collected, and their batches parked. `because` is empty for a change by a person, `gone`
     if the receiver answered 410, `failing` if it did nothing but fail for long; a verdict of the system such as these
     has a `nonce` that begins with `-`, so that it is void beside any change that a person made meanwhile. `alert_to`
     are the addresses that alert emails go to.
+
+    Only events of which `categories` and `actions` (globs; none: all) and `outcome` ("": both) speak are collected, and
+    only while the destination is `entitled`. In each, the fields in `dropped` are left out; those in `hashed` become an
+    HMAC with the sealed `salt`. `options` are those of the format. `sealed_url` holds the URL if that is a secret, and
+    `url` only its origin. A secret is being rotated while `next_secret` is not empty: until `rotation_ends` (ms)
+    `secret` counts, then the next one. `asymmetric` asks for Ed25519 signatures beside the others, `handshake` for the
+    receiver's consent before the first delivery, `gzip` for packed bodies, `manifests` for those of its streams.
     """
 
     destination: str
@@ -48,6 +62,21 @@ class Revision(Struct, frozen=True, kw_only=True):
     paused: bool = False
     because: str = ""
     alert_to: list[str] = []
+    options: list[Option] = []
+    categories: list[str] = []
+    actions: list[str] = []
+    outcome: str = ""
+    dropped: list[str] = []
+    hashed: list[str] = []
+    salt: bytes = b""
+    entitled: bool = True
+    manifests: bool = False
+    sealed_url: bytes = b""
+    next_secret: bytes = b""
+    rotation_ends: int = 0
+    asymmetric: bool = False
+    handshake: bool = False
+    gzip: bool = False
 
     @property
     def order(self) -> tuple[int, str]:
@@ -57,7 +86,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     @property
     def collecting(self) -> bool:
         """Whether events are batched for the destination."""
-        return self.state == "active"
+        return self.state == "active" and self.entitled
 
     @property
     def halted(self) -> bool:
@@ -65,8 +94,54 @@ class Revision(Struct, frozen=True, kw_only=True):
         return self.state != "deleted" and (self.paused or (self.state == "disabled" and self.because == "gone"))
 
 
+class Workspace(Struct, frozen=True, kw_only=True):
+    """What is known of a workspace (in `audit.workspaces`, key: its id); (`number`, `nonce`) orders its records.
+
+    `entitled` says whether its `plan` ("": none) was one that forwards events when this was written. `owners` are the
+    addresses of emails about all of its destinations.
+    """
+
+    workspace: str
+    number: int
+    nonce: str
+    changed_at: int
+    name: str = ""
+    slug: str = ""
+    url: str = ""
+    organization: str | None = None
+    plan: str = ""
+    entitled: bool = True
+    owners: list[str] = []
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """What decides between two records of one workspace."""
+        return (self.number, self.nonce)
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """What became of events that a stream owes and that are not delivered; it goes into the stream's next manifest.
+
+    Of batch `sequence` the events `first_event` to `last_event`. `kind` is `resolved` (a person, `by`, settled them
+    otherwise), `expired` (they were kept no longer; `by` is empty) or one that a later release knows; `because` is a
+    sentence for people. `at` in ms.
+    """
+
+    stream: str
+    sequence: int
+    first_event: int
+    last_event: int
+    kind: str
+    by: str
+    because: str
+    at: int
+
+
 class Control(Struct, frozen=True, kw_only=True):
-    """What the pipeline itself puts into a partition of the events topic, authenticated (see sealing.py)."""
+    """What the pipeline itself puts into a partition of the events topic, authenticated (see sealing.py).
+
+    `content` is a `Revision` or a `Note`.
+    """
 
     partition: int
     content: bytes
@@ -100,6 +175,58 @@ class Link(Struct, frozen=True, kw_only=True):
     digest: str
 
 
+class NoteEntered(Struct, frozen=True, kw_only=True):
+    """A note that lies at `offset` of a partition (in `audit.links`, key `note/stream@offset`)."""
+
+    offset: int
+    note: Note
+
+
+class ManifestLink(Struct, frozen=True, kw_only=True):
+    """The newest manifest of a stream (in `audit.links`, key `manifest/stream:until`); it determines the next one.
+
+    It covers the time to `until` (ms) and the log through `offset`, the place of the record that closed it. `sequence`,
+    `last_event` and `digest` are those of the stream's newest batch then, `manifest` is the manifest's own digest. The
+    first one of a stream is written with the revision that begins it, and stands for no manifest.
+    """
+
+    stream: str
+    until: int
+    offset: int
+    sequence: int
+    last_event: int
+    digest: str
+    manifest: str
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a stream held from `since` to `until` (ms), signed (in `audit.manifests`, key `stream:until`).
+
+    Batches `first_sequence` to `last_sequence` with the events `first_event` to `last_event`, of both none if the first
+    is one above the last; `opening_digest` is that of the batch before them, `closing_digest` that of the last one.
+    `previous` is the digest of the manifest before, and `digest` that of this one (schemas/manifests.py). A `final` one
+    is the stream's last. `signature` (Base64) is Ed25519's, and `key` the public half of its key
+    (`whpk_…`).
+    """
+
+    stream: str
+    destination: str
+    since: int
+    until: int
+    first_sequence: int
+    last_sequence: int
+    first_event: int
+    last_event: int
+    opening_digest: str
+    closing_digest: str
+    final: bool
+    notes: list[Note]
+    previous: str
+    digest: str
+    key: str
+    signature: str
+
+
 class Moved(Struct, frozen=True, kw_only=True):
     """The newest event that a partition took over from another (in `audit.links`, key `moved/source@offset`)."""
 
@@ -110,6 +237,8 @@ class Moved(Struct, frozen=True, kw_only=True):
 
 class Batch(Struct, frozen=True, kw_only=True):
     """One batch, final to the byte. A test has `stream` "" and `sequence` 0 and stands in no chain.
+
+    A manifest that is delivered has its stream, `sequence` 0, and its own and the previous manifest's digest.
 
     `first_offset` and `last_offset` are those of its events in the events topic; `gap` and digests as in chain.py.
     """
@@ -137,6 +266,11 @@ class Batch(Struct, frozen=True, kw_only=True):
     def is_test(self) -> bool:
         """Whether a person asked for this delivery to try the destination."""
         return not self.stream
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether it tells of a stream, and is itself in no chain of batches."""
+        return bool(self.stream) and self.sequence == 0
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

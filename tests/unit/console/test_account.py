@@ -15,10 +15,10 @@ from auditcast.console.demo.ledger import Ledger
 from auditcast.kafka.partitioner import partition_of
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.chain import GENESIS, batch_id, body_digest, link_digest, stream_epoch, stream_name
-from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch, Control, DeadLetter, Revision
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
+from tests.bodies import numbered
 
 KEY = bytes(32)
 SEALER = Sealer([new_key()])
@@ -40,7 +40,7 @@ def batches(values: Sequence[bytes], size: int) -> list[Batch]:
     for start in range(0, len(values), size):
         part = values[start : start + size]
         sequence = len(chained) + 1
-        body = FORMATS["cloudevents/1"].join(part, start + 1)
+        body = numbered(part, start + 1)
         link: dict[str, Any] = {
             "stream": STREAM,
             "sequence": sequence,

@@ -12,6 +12,7 @@ from auditcast.console.demo.chains import Fault
 from auditcast.console.demo.ledger import Ledger
 from auditcast.schemas.chain import GENESIS, batch_id, link_digest
 from auditcast.schemas.formats import FORMATS
+from tests.bodies import numbered
 
 DESTINATION, STREAM, NOW = "dst_1", "dst_1-0-00ff", 1_700_000_000
 KEY = bytes(range(32))
@@ -35,7 +36,7 @@ def chain(*sizes: int) -> list[Delivery]:
     deliveries, previous, first = [], GENESIS, 1
     for sequence, size in enumerate(sizes, 1):
         events = [json.dumps({"id": f"aud_{number}"}).encode() for number in range(first, first + size)]
-        body = FORMATS["cloudevents/1"].join(events, first)
+        body = numbered(events, first)
         last = first + size - 1
         digest = link_digest(
             stream=STREAM,
@@ -77,7 +78,7 @@ def parts(delivery: Delivery, *ends: int) -> list[Delivery]:
             "webhook-id": f"{headers['webhook-id']}-{begin}-{end}",
             "x-audit-part": f"{begin}-{end}; parent={hashlib.sha256(body).hexdigest()}",
         }
-        made.append(signed(headers | part, kind.rejoin(kind.events(body)[begin - first : end + 1 - first])))
+        made.append(signed(headers | part, kind.pieces(body).body(begin - first, end - first)))
         begin = end + 1
     return made
 

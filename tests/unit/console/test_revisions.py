@@ -64,7 +64,7 @@ def test_headers_are_added_replaced_and_removed_by_name_in_any_case() -> None:
 def test_what_is_so_already_is_no_change() -> None:
     revision = made(description="SIEM", headers=[("X-Key", "a")])
     same = {"url": "https://SIEM.example.com:443", "description": "SIEM", "window_events": 100, "window_seconds": 30}
-    assert edited(revision, **same, format="cloudevents", headers=[("X-Key", "a")], without=["X-Other"]) is revision
+    assert edited(revision, **same, format="cloudevents/1", headers=[("X-Key", "a")], without=["X-Other"]) is revision
     assert revisions.enabled(revision) is revision
     off = revisions.disabled(revision)
     assert revisions.disabled(off) is off

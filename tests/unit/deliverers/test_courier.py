@@ -21,24 +21,23 @@ from auditcast.deliverers.guard import Guard
 from auditcast.deliverers.outcomes import Failed, Piece, Reason, Verdict
 from auditcast.deliverers.transport import Limits, Transport
 from auditcast.schemas.chain import GENESIS, body_digest, digest_of
-from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch, Delivery, Revision, SealedHeader
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
+from tests.bodies import numbered
 from tests.hostile import Hostile, Request
 from tests.unit.deliverers.parcels import batch, parcel
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 SEALER = Sealer([new_key()])
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
-KIND = FORMATS["cloudevents/1"]
 FIRST, LAST = 101, 108
 EVENTS = [b'{"id":"%d"}' % number for number in range(FIRST, LAST + 1)]
-BODY = KIND.join(EVENTS, FIRST)
+BODY = numbered(EVENTS, FIRST)
 BATCH = replace(batch(), first_event=FIRST, last_event=LAST, body=BODY, body_sha256=body_digest(BODY))
-HALF = len(KIND.join(EVENTS[:4], FIRST))
+HALF = len(numbered(EVENTS[:4], FIRST))
 """Bytes of a half; those of a quarter and of one event follow."""
-QUARTER, ONE = len(KIND.join(EVENTS[:2], FIRST)), len(KIND.join(EVENTS[:1], FIRST))
+QUARTER, ONE = len(numbered(EVENTS[:2], FIRST)), len(numbered(EVENTS[:1], FIRST))
 
 
 class World:
@@ -147,7 +146,7 @@ async def test_halves_of_halves_until_they_are_taken_in_order(world: World) -> N
 
 async def test_a_single_event_that_is_too_large_stops_nobody_but_itself(world: World) -> None:
     large = [*EVENTS[:2], b'{"id":"103","data":"%s"}' % (b"x" * QUARTER), *EVENTS[3:]]
-    body = KIND.join(large, FIRST)
+    body = numbered(large, FIRST)
     world.receiver.limit = QUARTER
     pieces = await world.deliver(replace(BATCH, body=body, body_sha256=body_digest(body)))
     assert [end for end in ends(pieces) if end[2] is not Verdict.SPLIT] == [
@@ -236,7 +235,7 @@ async def test_what_our_own_side_lacks_is_tried_again_without_an_attempt(world: 
     for content, reason in (
         (replace(BATCH, destination="dst_2"), "destination-unknown"),
         (replace(BATCH, revision_number=9), "revision-unknown"),
-        (replace(BATCH, format="cloudevents/2"), "format-unknown"),
+        (replace(BATCH, format="cloudevents/9"), "format-unknown"),
     ):
         [piece] = await world.deliver(content, Delivery(first_event=FIRST, last_event=FIRST))
         assert ends([piece]) == [(FIRST, FIRST, Verdict.RETRY)]
@@ -267,7 +266,7 @@ async def test_a_receiver_with_a_small_limit_can_prove_that_it_has_everything(wo
     chain, previous, first = [], GENESIS, 1
     for sequence, size in enumerate((5, 1, 8), 1):
         events = [b'{"id":"%d"}' % number for number in range(first, first + size)]
-        body = KIND.join(events, first)
+        body = numbered(events, first)
         each = replace(
             batch(sequence=sequence),
             first_event=first,

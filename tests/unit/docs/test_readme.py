@@ -19,6 +19,7 @@ from auditcast.processors.windows import Windows
 from auditcast.schemas.admission import admit
 from auditcast.schemas.chain import GENESIS, stream_name
 from auditcast.schemas.records import Batch, Link, Revision, RevisionInForce
+from auditcast.schemas.sealing import Sealer, new_key
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
 EMITTING, RECEIVING = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -46,7 +47,9 @@ def batched(event: bytes) -> Batch:
     revision = Revision(destination="dst_1", number=1, nonce="", state="active", changed_at=0, epoch="0f")
     name = stream_name("dst_1", 0, "0f")
     rule = RevisionInForce(offset=0, timestamp=0, stream=name, revision=revision)
-    stream = Stream(0, rule, Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS))
+    stream = Stream(
+        0, rule, Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS), Sealer([new_key()])
+    )
     Windows().open(stream, 1, 1_736_937_000_456)
     stream.events.append(admit(event)[1])
     return stream.close().batch

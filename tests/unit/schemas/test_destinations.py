@@ -195,7 +195,7 @@ def test_a_destination_has_exactly_one_scope(scope: tuple[str | None, str | None
 
 
 def test_a_format_is_named_or_nearly_so() -> None:
-    assert newest_format("cloudevents") == "cloudevents/1"
+    assert newest_format("cloudevents") == "cloudevents/2"
     with pytest.raises(InvalidDestination, match="did you mean cloudevents"):
         newest_format("cloudevent")
 

@@ -33,14 +33,19 @@ FINGERPRINTS = {
     "DeadLetter": ["76d92dc774e69c5b", "a261480461126f22"],
     "Delivery": ["6f90f4589f2decd9"],
     "Link": ["2fa3c23388aec731"],
+    "Manifest": ["038f69ab8e84a83d"],
+    "ManifestLink": ["da50c81cb08ef874"],
     "Moved": ["3c0e0d45f58bb0bf"],
+    "Note": ["155baf91cf882789"],
+    "NoteEntered": ["cc133e5bbeb139e0"],
     "Parked": ["f4095d7827c6bc40"],
     "Released": ["e7cbbf924ac12519"],
-    "Revision": ["62cc19f4f2b4fb6f", "01a77ab27724f3bd"],
-    "RevisionInForce": ["99c3d1b1d11ccc1d", "cea1ecb7397a050a"],
+    "Revision": ["62cc19f4f2b4fb6f", "01a77ab27724f3bd", "e8f630c635a24077"],
+    "RevisionInForce": ["99c3d1b1d11ccc1d", "cea1ecb7397a050a", "26fb21159aafe022"],
     "Skipped": ["07c20da5c9b9389a"],
     "Status": ["f40b4ee27c94afb0"],
     "TestResult": ["2078d8f9ed64d36e"],
+    "Workspace": ["a1a7ea9f4ccf1750"],
 }
 """Every schema that ever wrote a record, oldest first: append, never remove or edit."""
 

@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # typed only by a stub package
 
 from auditcast.schemas.admission import admit
-from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.published import schemas
+from tests.bodies import joined
 
 DOCS = Path(__file__).parents[3] / "docs" / "schemas"
 EXAMPLE = {
@@ -49,7 +49,7 @@ def test_the_committed_files_are_what_the_types_give() -> None:
 def test_what_the_pipeline_writes_is_valid() -> None:
     raw = admit(json.dumps(EXAMPLE).encode())[1]
     validator("event.schema.json").validate(json.loads(raw))
-    body = FORMATS["cloudevents/1"].join([raw] * 100, 1)
+    body = joined("cloudevents/1", [raw] * 100)
     validator("batch.schema.json").validate(json.loads(body))
 
 
