@@ -9,21 +9,24 @@ import random
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditcast.kafka.names import Topics
 from auditcast.processors import controls, state
+from auditcast.processors.keys import Keys
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import Place
 from auditcast.processors.writer import Writer
 from auditcast.schemas import events
-from auditcast.schemas.records import AuditEvent, Batch, Revision, Skipped
+from auditcast.schemas.records import AuditEvent, Batch, Manifest, Note, Revision, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.signing_keys import Signer, new_signing_key
 from auditcast.schemas.wire import decode_as, encode
 
 PARTITIONS = 2
 TOPICS = Topics("audit")
 SEALER = Sealer([new_key()])
+SIGNER = Signer([new_signing_key()])
 STRANGER = Sealer([new_key()])
 WORKSPACES = [["ws_c", "ws_h"], ["ws_a"]]
 """Of partition 0 and 1."""
@@ -47,6 +50,7 @@ class Broker:
     logs: list[list[Record]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
     links: list[dict[bytes, bytes]] = field(default_factory=lambda: [{} for _ in range(PARTITIONS)])
     batches: list[Batch] = field(default_factory=list)
+    manifests: list[Manifest] = field(default_factory=list)
     letters: dict[bytes, bytes] = field(default_factory=dict)
     commits: list[int | None] = field(default_factory=lambda: [None] * PARTITIONS)
     clock: int = 1_700_000_000_000
@@ -62,6 +66,8 @@ class Broker:
             self.batches.append(decode_as(Batch, value or b""))
         elif topic == TOPICS.dead_letters:
             self.letters[where["key"]] = value or b""
+        elif topic == TOPICS.manifests:
+            self.manifests.append(decode_as(Manifest, value or b""))
         elif topic == TOPICS.events:
             self.append(where["partition"], value or b"", where.get("key"), where.get("headers", ()))
         elif value is None:
@@ -111,7 +117,7 @@ class Worker:
             broker.commits[partition],
             0,
             state.load(broker.links[partition]),
-            SEALER,
+            Keys(SEALER, SIGNER),
         )
         self.start = self.owned.next
         self.owned.begin(self.writer)
@@ -155,6 +161,7 @@ class History:
         self.revisions: dict[str, Revision] = {}
         self.emitted: dict[str, tuple[str, int]] = {}
         """Per event id its workspace, and the partition that it was put into."""
+        self.noted = 0
 
     def run(self, steps: int) -> None:
         """`steps` random deeds, then a quiet end in which everything is finished."""
@@ -170,13 +177,13 @@ class History:
         self._settle()
 
     def _settle(self) -> None:
-        """Close every window, and have a fresh worker finish each partition."""
+        """Close every window and manifest, and have a fresh worker finish each partition."""
         self.broker.clock += 60_000
         for partition in range(PARTITIONS):
             self.broker.append(partition, b"")
         for partition in range(PARTITIONS):
             Worker(self.broker, partition).finish(self.rng)
-        self.broker.clock += 60_000
+        self.broker.clock += 3_600_000
         for partition in range(PARTITIONS):
             self.broker.append(partition, b"")
             Worker(self.broker, partition).finish(self.rng)
@@ -185,7 +192,7 @@ class History:
         rng = self.rng
         partition = rng.randrange(PARTITIONS)
         worker = self.workers[partition]
-        match rng.randrange(16):
+        match rng.randrange(17):
             case 0 | 1 | 2 | 3:
                 self._emit()
             case 4:
@@ -193,7 +200,9 @@ class History:
             case 5:
                 self._nuisance(partition)
             case 6:
-                self.broker.clock += rng.choice([1, 500, 3_000, 20_000, -700])
+                self.broker.clock += rng.choice([1, 500, 3_000, 20_000, -700, 600_000, 3_600_000])
+            case 16:
+                self._note(partition)
             case 7 if worker is not None and rng.random() < 0.5:
                 self._end(worker)
             case _ if worker is None:
@@ -254,12 +263,33 @@ class History:
             window_events=rng.choice([1, 2, 3, 5]),
             window_ms=rng.choice([1_000, 5_000, 30_000]),
             max_body_bytes=rng.choice([900, 1_600, 900_000]),
+            manifests=rng.random() < 0.3,
         )
         self.revisions[name] = revision
         for partition in range(PARTITIONS) if name == "dst_org" else [home]:
             for version in (revision, old, revision):
                 if version is revision or (version is not None and rng.random() < 0.2):
                     self.broker.append(partition, controls.control(version, partition, SEALER))
+
+    def _note(self, partition: int) -> None:
+        """Something is said of a batch of some stream, perhaps of one that has ended; sometimes twice."""
+        rng = self.rng
+        streams = sorted({batch.stream for batch in self.broker.batches if batch.partition == partition})
+        if not streams:
+            return
+        self.noted += 1
+        note = Note(
+            stream=rng.choice(streams),
+            sequence=1,
+            first_event=1,
+            last_event=1,
+            kind="resolved",
+            by="ada",
+            because=f"note {self.noted}",
+            at=self.broker.clock,
+        )
+        for _ in range(rng.choice([1, 1, 2])):
+            self.broker.append(partition, controls.control(note, partition, SEALER))
 
     def _nuisance(self, partition: int) -> None:
         revision = Revision(destination="dst_1", number=99, nonce="", state="deleted", changed_at=0, epoch="x")
@@ -295,14 +325,23 @@ def _event(identity: str, workspace: str, rng: random.Random) -> bytes:
     return value
 
 
-def undisturbed(broker: Broker) -> tuple[list[Batch], dict[tuple[int, str], Skipped]]:
-    """The batches, and the counts, that one worker makes of the same logs when nothing goes wrong."""
+class Made(NamedTuple):
+    """What comes of a log."""
+
+    batches: list[Batch]
+    manifests: list[Manifest]
+    counts: dict[tuple[int, str], Skipped]
+
+
+def undisturbed(broker: Broker) -> Made:
+    """What one worker makes of the same logs when nothing goes wrong."""
     calm = Broker(logs=[list(log) for log in broker.logs])
     lengths = [len(log) for log in calm.logs]
     for partition in range(PARTITIONS):
         Worker(calm, partition).finish(random.Random(0))
     # Events that this run moved lie behind the end that the disturbed run saw, and were moved there already.
-    return [batch for batch in calm.batches if batch.last_offset < lengths[batch.partition]], counts(calm)
+    batches = [batch for batch in calm.batches if batch.last_offset < lengths[batch.partition]]
+    return Made(batches, calm.manifests, counts(calm))
 
 
 def counts(broker: Broker) -> dict[tuple[int, str], Skipped]:

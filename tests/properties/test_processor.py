@@ -17,14 +17,28 @@ from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, state
 from auditcast.processors.effects import PutState
 from auditcast.processors.holds import Holds
+from auditcast.processors.hours import Hours
 from auditcast.processors.roster import Roster
 from auditcast.processors.skips import Skips
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import NEVER, Windows
 from auditcast.processors.writer import Writer
-from auditcast.schemas.chain import GENESIS, digest_of
+from auditcast.schemas.chain import GENESIS, destination_of, digest_of
 from auditcast.schemas.errors import Refused
-from auditcast.schemas.records import AuditEvent, Batch, Control, DeadLetter, Link, Revision
+from auditcast.schemas.manifests import FIRST, text
+from auditcast.schemas.manifests import digest_of as digest_of_manifest
+from auditcast.schemas.records import (
+    AuditEvent,
+    Batch,
+    Control,
+    DeadLetter,
+    Link,
+    Manifest,
+    ManifestLink,
+    Note,
+    Revision,
+)
+from auditcast.schemas.signing_keys import genuine
 from auditcast.schemas.wire import decode, decode_as
 from tests.properties.simulation import PARTITIONS, SEALER, WORKSPACES, Broker, History, Worker, counts, undisturbed
 
@@ -37,7 +51,9 @@ def violation(rng: random.Random, steps: int = 120) -> str | None:
     return (
         _differing(broker)
         or _broken_chain(broker)
+        or _broken_manifests(broker)
         or _not_as_undisturbed(broker)
+        or _not_noted(broker)
         or _not_collected(history)
         or _not_counted(broker)
         or _under_another_revision(broker)
@@ -47,7 +63,7 @@ def violation(rng: random.Random, steps: int = 120) -> str | None:
 def _differing(broker: Broker) -> str | None:
     seen: dict[tuple[str, int], Batch] = {}
     for batch in broker.batches:
-        if seen.setdefault((batch.stream, batch.sequence), batch) != batch:
+        if not batch.is_manifest and seen.setdefault((batch.stream, batch.sequence), batch) != batch:
             return f"{batch.stream} has two batches {batch.sequence}"
     return None
 
@@ -55,7 +71,8 @@ def _differing(broker: Broker) -> str | None:
 def _broken_chain(broker: Broker) -> str | None:
     streams: defaultdict[str, dict[int, Batch]] = defaultdict(dict)
     for batch in broker.batches:
-        streams[batch.stream][batch.sequence] = batch
+        if not batch.is_manifest:
+            streams[batch.stream][batch.sequence] = batch
     for stream, batches in streams.items():
         digest, events = GENESIS, 0
         for sequence in range(1, len(batches) + 1):
@@ -68,9 +85,52 @@ def _broken_chain(broker: Broker) -> str | None:
     return None
 
 
+def _broken_manifests(broker: Broker) -> str | None:
+    batches = {(batch.stream, batch.sequence): batch for batch in broker.batches}
+    streams: defaultdict[str, dict[int, Manifest]] = defaultdict(dict)
+    for manifest in broker.manifests:
+        if streams[manifest.stream].setdefault(manifest.until, manifest) != manifest:
+            return f"{manifest.stream} has two manifests until {manifest.until}"
+        if not genuine(manifest.key, text(manifest), manifest.signature):
+            return f"the manifest of {manifest.stream} until {manifest.until} is not signed"
+    for stream, manifests in streams.items():
+        previous, sequence, event, digest = FIRST, 0, 0, GENESIS
+        for _, manifest in sorted(manifests.items()):
+            begins = (manifest.previous, manifest.first_sequence, manifest.first_event, manifest.opening_digest)
+            if begins != (previous, sequence + 1, event + 1, digest) or digest_of_manifest(manifest) != manifest.digest:
+                return f"the manifest of {stream} until {manifest.until} does not follow the one before"
+            previous, sequence, event = manifest.digest, manifest.last_sequence, manifest.last_event
+            digest = manifest.closing_digest
+            if sequence and (batches[stream, sequence].digest, batches[stream, sequence].last_event) != (digest, event):
+                return f"the manifest of {stream} until {manifest.until} tells of another batch {sequence}"
+        if (stream, sequence + 1) in batches:
+            return f"batch {sequence + 1} of {stream} is in no manifest"
+    unsaid = {batch.stream for batch in broker.batches} - set(streams)
+    return f"{min(unsaid)} has no manifest" if unsaid else None
+
+
+def _not_noted(broker: Broker) -> str | None:
+    """Each note about a stream that had not ended yet is in one of its manifests, as often as it lies in the log."""
+    told = Counter(
+        note.because for manifest in {m.digest: m for m in broker.manifests}.values() for note in manifest.notes
+    )
+    owed: Counter[str] = Counter()
+    for log in broker.logs:
+        ended: set[str] = set()
+        for record in log:
+            said = _said(record.value)
+            if isinstance(said, Revision) and said.state == "deleted":
+                ended.add(said.destination)
+            elif isinstance(said, Note) and destination_of(said.stream) not in ended:
+                owed[said.because] += 1
+    return None if told == owed else "a note is in no manifest, or in too many"
+
+
 def _not_as_undisturbed(broker: Broker) -> str | None:
     made = {batch.id: batch for batch in broker.batches}
-    calm, counted = undisturbed(broker)
+    calm, manifests, counted = undisturbed(broker)
+    if {manifest.digest for manifest in manifests} != {manifest.digest for manifest in broker.manifests}:
+        return "other manifests are made than in an undisturbed run"
     for batch in calm:
         if made.pop(batch.id, None) != batch:
             return f"{batch.id} is not as in an undisturbed run"
@@ -82,7 +142,7 @@ def _not_as_undisturbed(broker: Broker) -> str | None:
 def _not_collected(history: History) -> str | None:
     """An account of its own, from the logs: which events each destination must have, once each."""
     delivered: defaultdict[str, list[str]] = defaultdict(list)
-    batches = {batch.id: batch for batch in history.broker.batches}.values()
+    batches = {batch.id: batch for batch in history.broker.batches if not batch.is_manifest}.values()
     for batch in sorted(batches, key=lambda batch: (batch.partition, batch.sequence)):
         delivered[batch.destination] += [event["id"] for event in msgspec.json.decode(batch.body)]
     owed, _ = _account(history.broker)
@@ -137,6 +197,8 @@ def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]], miss
 def _under_another_revision(broker: Broker) -> str | None:
     """A batch holds what came under the revision that it names, and under no other."""
     for batch in broker.batches:
+        if batch.is_manifest:
+            continue
         in_force: Revision | None = None
         for record in broker.logs[batch.partition][: batch.last_offset + 1]:
             revision, _ = _read(record.value)
@@ -159,15 +221,22 @@ def _read(value: bytes) -> tuple[Revision | None, tuple[str, str, str | None] | 
         except msgspec.DecodeError:
             return None, None
         return None, (event["id"], event["workspaceid"], event.get("organizationid"))
+    said = _said(value)
+    if isinstance(said, AuditEvent):
+        return None, (said.id, said.workspace, said.organization)
+    return (said if isinstance(said, Revision) else None), None
+
+
+def _said(value: bytes) -> AuditEvent | Note | Revision | None:
+    """What an Avro record is, if it is genuine."""
     try:
         record = decode(value)
         if isinstance(record, Control):
-            said = controls.content(record, SEALER)
-            return (said if isinstance(said, Revision) else None), None
+            return controls.content(record, SEALER)
     except Refused:
-        return None, None
+        return None
     assert isinstance(record, AuditEvent)
-    return None, (record.id, record.workspace, record.organization)
+    return record
 
 
 def _forgive(letter: DeadLetter, owed: defaultdict[str, list[str]]) -> None:
@@ -196,7 +265,7 @@ def test_the_state_does_not_grow() -> None:
         worker.finish(rng)
         left = state.load(history.broker.links[partition])
         assert not left.garbage
-        assert len(history.broker.links[partition]) <= 3 * len(history.revisions) + PARTITIONS + 1
+        assert len(history.broker.links[partition]) <= 4 * len(history.revisions) + PARTITIONS + 1
 
 
 def _commit_passes_open_windows(patch: pytest.MonkeyPatch) -> None:
@@ -310,7 +379,59 @@ def _oldest_count_at_load(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Skips, "__init__", oldest)
 
 
+def _batches_do_not_wait_for_manifests(patch: pytest.MonkeyPatch) -> None:
+    def at_once(self: Writer, stream: str, write: Callable[[], None], size: int) -> None:
+        write()
+
+    patch.setattr(Writer, "_in_turn", at_once)
+    patch.setattr(Writer, "_go_on", lambda self, stream: None)
+
+
+def _one_key_a_manifest(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(state, "manifest_key", lambda stream, until: f"manifest/{stream}")
+    patch.setattr(Writer, "drop", lambda self, key, partition: None)
+
+
+def _earliest_manifest_at_load(patch: pytest.MonkeyPatch) -> None:
+    def keep_earlier(durable: state.State, manifest: ManifestLink) -> None:
+        other = durable.manifests.get(manifest.stream)
+        if other is None or manifest.until < other.until:
+            durable.manifests[manifest.stream] = manifest
+
+    patch.setattr(state, "_keep_later", keep_earlier)
+
+
+def _notes_forgotten_at_load(patch: pytest.MonkeyPatch) -> None:
+    real = state.load
+
+    def load(records: Any) -> state.State:
+        return msgspec.structs.replace(real(records), notes={})
+
+    patch.setattr(state, "load", load)
+
+
+def _notes_told_again(patch: pytest.MonkeyPatch) -> None:
+    real = Roster._begin
+
+    def begin(self: Roster, entry: Any, link: Link) -> Stream:
+        stream = real(self, entry, link)
+        stream.notes = list(self._durable.notes.get(entry.stream, ()))
+        return stream
+
+    patch.setattr(Roster, "_begin", begin)
+
+
+def _no_last_manifest(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Hours, "end", lambda self, stream, timestamp, offset: [])
+
+
 MUTATIONS = [
+    _batches_do_not_wait_for_manifests,
+    _one_key_a_manifest,
+    _earliest_manifest_at_load,
+    _notes_forgotten_at_load,
+    _notes_told_again,
+    _no_last_manifest,
     _commit_passes_open_windows,
     _commit_passes_unacknowledged_writes,
     _link_before_its_batch,

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from auditcast.processors import moves
 from auditcast.processors.effects import Bury, Effect, PutBatch
+from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.state import State
 from auditcast.schemas.chain import GENESIS, stream_name
@@ -104,7 +105,7 @@ class Refill:
             revisions={revision.destination: [rule]},
             moved={source: [newest] for source, newest in moved.items()},
         )
-        self._core = Partition(place, self.begin, durable, sealer)
+        self._core = Partition(place, self.begin, durable, Keys(sealer, signer=None))
 
     def take(self, record: Row) -> list[Batch]:
         """Step to the next record of the period; the batches that it closes."""

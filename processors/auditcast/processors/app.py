@@ -21,12 +21,12 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.kafka.views import View
+from auditcast.processors.keys import Keys
 from auditcast.processors.scheduler import ChunkScheduler
 from auditcast.processors.transport import SCHEME
 from auditcast.processors.worker import Worker
 from auditcast.schemas.errors import Undecodable
 from auditcast.schemas.records import Revision
-from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.wire import decode_as
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ End = Callable[[BaseException | None], None]
 """Ends the process: in good order, or with an error."""
 
 
-async def run(connection: Connection, sealer: Sealer) -> None:
+async def run(connection: Connection, keys: Keys) -> None:
     """Run one processor until SIGTERM or SIGINT; raises what it cannot go on with."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
@@ -56,21 +56,21 @@ async def run(connection: Connection, sealer: Sealer) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, end)
     with tempfile.TemporaryDirectory(prefix="auditcast-", ignore_cleanup_errors=True) as folder:
-        await _Processor(connection, sealer, folder, end).run(ended)
+        await _Processor(connection, keys, folder, end).run(ended)
     log.info("processor.stopped")
 
 
 class _Processor:
     """The parts, and their order of beginning and ending. `end` may be called with what ends the process."""
 
-    def __init__(self, connection: Connection, sealer: Sealer, folder: str, end: End) -> None:
+    def __init__(self, connection: Connection, keys: Keys, folder: str, end: End) -> None:
         topics = Topics(connection.topic_prefix)
         self._end = end
         self._folder = folder
         self._loop = asyncio.get_running_loop()
         self._app = faust_app(connection, topics, folder)
         group = _FaustGroup(self._app, topics.events)
-        self._worker = Worker(connection, sealer, count_partitions(connection), group, end)
+        self._worker = Worker(connection, keys, count_partitions(connection), group, end)
         self._view = View(connection, topics.destinations, self._changed, self._lost_sight)
         _connect(self._app, topics, self._worker, end)
 

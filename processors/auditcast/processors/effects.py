@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from auditcast.schemas.records import Batch, DeadLetter, Link, Moved, RevisionInForce, Skipped
+from auditcast.schemas.records import (
+    Batch,
+    DeadLetter,
+    Link,
+    Manifest,
+    ManifestLink,
+    Moved,
+    NoteEntered,
+    RevisionInForce,
+    Skipped,
+)
 
 
 class PutBatch(Struct, frozen=True):
@@ -18,11 +28,24 @@ class PutBatch(Struct, frozen=True):
     hold: int
 
 
+class PutManifest(Struct, frozen=True):
+    """Append the manifest, and the batch that brings it to the receiver if it wants one; then as for a batch.
+
+    `replaces` is the end of the manifest before. No later batch of the stream may be durable before this is.
+    """
+
+    manifest: Manifest
+    batch: Batch | None
+    link: ManifestLink
+    replaces: int
+    hold: int
+
+
 class PutState(Struct, frozen=True):
     """Put a record of the partition's state under `key`."""
 
     key: str
-    record: Link | Moved | RevisionInForce | Skipped
+    record: Link | ManifestLink | Moved | NoteEntered | RevisionInForce | Skipped
     hold: int
 
 
@@ -44,4 +67,4 @@ class Bury(Struct, frozen=True):
     hold: int
 
 
-Effect = PutBatch | PutState | Move | Bury
+Effect = PutBatch | PutManifest | PutState | Move | Bury

@@ -12,11 +12,11 @@ from auditcast.processors import state
 from auditcast.processors.effects import Effect, PutState
 from auditcast.processors.errors import AlienState, MissingState
 from auditcast.processors.holds import Holds
+from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer
 from auditcast.schemas.records import Revision
-from auditcast.schemas.sealing import Sealer
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Owned:
         return self._committable
 
 
-def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer) -> Owned:
+def load(connection: Connection, reader: LogReader, place: Place, keys: Keys) -> Owned:
     """Take over a partition: the commit is read first, then the links to their end. Blocking.
 
     Raises `PartialRead`, `BrokerUnavailable`, or a `Crash`: it is all of the state, or nothing.
@@ -93,7 +93,7 @@ def load(connection: Connection, reader: LogReader, place: Place, sealer: Sealer
     if committed is not None and committed < log_start:
         lost(place, committed, log_start)
     _reaches(reader, place, log_start, state.reach(durable))
-    owned = take_over(place, committed, log_start, durable, sealer)
+    owned = take_over(place, committed, log_start, durable, keys)
     log.info("partition.loaded", extra={"partition": place.partition, "offset": owned.next, "keys": len(links)})
     return owned
 
@@ -107,7 +107,7 @@ def _reaches(reader: LogReader, place: Place, log_start: int, offset: int) -> No
         time.sleep(0.5)
 
 
-def take_over(place: Place, committed: int | None, log_start: int, durable: state.State, sealer: Sealer) -> Owned:
+def take_over(place: Place, committed: int | None, log_start: int, durable: state.State, keys: Keys) -> Owned:
     """A partition as the commit and `durable` have it.
 
     A partition that was never committed is founded: from then on, state that is gone is noticed.
@@ -119,7 +119,7 @@ def take_over(place: Place, committed: int | None, log_start: int, durable: stat
         if committed is not None:
             raise MissingState(place.topic, place.partition)
         founding.append(PutState(state.link_key(root.stream, root.sequence), root, start))
-    return Owned(Partition(place, start, durable, sealer), start, durable.garbage, founding)
+    return Owned(Partition(place, start, durable, keys), start, durable.garbage, founding)
 
 
 def lost(place: Place, expected: int, log_start: int) -> None:

@@ -11,18 +11,30 @@ from msgspec import UNSET, Struct
 
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, moves, state
-from auditcast.processors.effects import Bury, Effect, Move, PutState
+from auditcast.processors.effects import Bury, Effect, Move, PutManifest, PutState
 from auditcast.processors.errors import AlienState
+from auditcast.processors.hours import Hours
+from auditcast.processors.keys import Keys
 from auditcast.processors.roster import Roster
 from auditcast.processors.skips import Skips
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import Windows
 from auditcast.schemas.admission import admit, minimal
 from auditcast.schemas.avro_events import to_cloudevent
+from auditcast.schemas.chain import destination_of
 from auditcast.schemas.errors import EventTooLarge, Refused, Undecodable
 from auditcast.schemas.events import MAX_EVENT_BYTES, CloudEvent, decode_route, encode
-from auditcast.schemas.records import AuditEvent, Control, DeadLetter, Moved, Note, RecordHeader, Revision
-from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.manifests import FIRST
+from auditcast.schemas.records import (
+    AuditEvent,
+    Control,
+    DeadLetter,
+    Moved,
+    Note,
+    NoteEntered,
+    RecordHeader,
+    Revision,
+)
 from auditcast.schemas.wire import MARKER, decode
 
 HOMES_REMEMBERED = 100_000
@@ -62,19 +74,20 @@ class Place(Struct, frozen=True):
 
 
 class Partition:
-    """One partition from the commit on. `windows`, `roster` and `skips` are changed by `step` only.
+    """One partition from the commit on. `windows`, `hours`, `roster` and `skips` are changed by `step` only.
 
     What `skips` has counted must be saved, and durable, before a commit may pass it.
     """
 
-    def __init__(self, place: Place, committed: int, durable: state.State, sealer: Sealer) -> None:
+    def __init__(self, place: Place, committed: int, durable: state.State, keys: Keys) -> None:
         """`durable` is all that lay in the links topic; raises `MissingLink` if a stream in force has none."""
         self.place = place
         self.windows = Windows()
-        self.roster = Roster(place.partition, committed, durable, sealer)
+        self.roster = Roster(place.partition, committed, durable, keys.sealer)
         self.skips = Skips(durable)
+        self.hours = Hours(keys.signer, self.roster.streams()) if keys.signer is not None else None
         self._durable = durable
-        self._sealer = sealer
+        self._sealer = keys.sealer
         self._homes: dict[str, int] = {}
         self._moved: dict[int, Moved] = {}
         self._moved_unsaved: dict[int, Moved] = {}
@@ -101,6 +114,8 @@ class Partition:
         effects: list[Effect] | None = None
         if record.timestamp >= self.windows.earliest:
             effects = [*self.windows.close_due(record.timestamp)]
+        if self.hours is not None and record.timestamp >= self.hours.earliest:
+            effects = _both(effects, self._close_hours(record))
         value = record.value
         if not value:  # a tick
             return effects
@@ -109,6 +124,11 @@ class Partition:
         except Refused as refusal:
             more = [self._bury(record, refusal)]
         return _both(effects, more)
+
+    def next_due(self) -> int:
+        """When the next window or manifest is due, in ms of the broker's time; `NEVER` if none is."""
+        window = self.windows.next_due()
+        return window if self.hours is None else min(window, self.hours.earliest)
 
     def checkpoint(self) -> list[PutState]:
         """State that must be durable before a commit may pass the records stepped through so far."""
@@ -223,22 +243,54 @@ class Partition:
         if entered is not None and entered.timestamp != record.timestamp:
             raise AlienState(self.place.topic, self.place.partition, f"has another record at offset {record.offset}")
         said = entered.revision if entered is not None else controls.content(control, self._sealer)
-        if control.partition != self.place.partition or isinstance(said, Note):
+        if control.partition != self.place.partition:
             return None
-        revision = said
-        if not self.lacks(revision):
+        if isinstance(said, Note):
+            return self._note(said, record)
+        if not self.lacks(said):
             return None
         if entered is None:
-            self.roster.check(revision)
+            self.roster.check(said)
+        return self._obey(said, record)
+
+    def _obey(self, revision: Revision, record: LogRecord) -> list[Effect]:
         effects: list[Effect] = []
         stream = self.roster.stream(revision.destination)
         if stream is not None and stream.events:
             effects.append(self.windows.close(stream))
+        if stream is not None and self.hours is not None and revision.state == "deleted":
+            effects += self._told(self.hours.end(stream, record.timestamp, record.offset))
         entry, first = self.roster.obey(revision, record.offset, record.timestamp)
         effects.append(PutState(state.revision_key(revision.destination, record.offset), entry, record.offset))
         if first is not None:
             effects.append(PutState(state.link_key(first.stream, 0), first, record.offset))
+        begun = self.roster.stream(revision.destination)
+        if stream is None and begun is not None and self.hours is not None:
+            self.hours.began(begun)
+            manifest = begun.manifest
+            if manifest.manifest == FIRST:
+                effects.append(PutState(state.manifest_key(begun.name, manifest.until), manifest, record.offset))
         return effects
+
+    def _note(self, note: Note, record: LogRecord) -> list[Effect] | None:
+        """Keep what the next manifest of a stream is to say; one that has ended has no next one."""
+        stream = self.roster.stream(destination_of(note.stream))
+        if stream is None or stream.name != note.stream or record.offset < stream.manifest.offset:
+            return None
+        entry = NoteEntered(offset=record.offset, note=note)
+        stream.notes.append(entry)
+        state.insert(self._durable.notes.setdefault(note.stream, []), entry)
+        return [PutState(state.note_key(note.stream, record.offset), entry, record.offset)]
+
+    def _close_hours(self, record: LogRecord) -> list[Effect]:
+        if self.hours is None:
+            return []
+        return self._told(self.hours.close_due(self.roster.streams(), record.timestamp, record.offset))
+
+    def _told(self, manifests: Sequence[PutManifest]) -> list[Effect]:
+        for effect in manifests:
+            self._durable.manifests[effect.link.stream] = effect.link
+        return [*manifests]
 
     # Events in the wrong place, and what can be in none
 

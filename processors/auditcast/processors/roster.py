@@ -1,12 +1,15 @@
 """Which streams a partition has, under which revision, and whose events concern them."""
 
+from collections.abc import Iterable
+
 from auditcast.processors import state
 from auditcast.processors.errors import MissingLink
-from auditcast.processors.stream import Stream
+from auditcast.processors.stream import Reached, Stream
 from auditcast.schemas.chain import GENESIS, stream_epoch, stream_name
 from auditcast.schemas.errors import InvalidDestination, Undecodable
 from auditcast.schemas.formats import FORMATS, rendering
-from auditcast.schemas.records import Link, Revision, RevisionInForce
+from auditcast.schemas.manifests import FIRST
+from auditcast.schemas.records import Link, ManifestLink, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer
 
 
@@ -16,6 +19,7 @@ class Roster:
     def __init__(self, partition: int, committed: int, durable: state.State, sealer: Sealer) -> None:
         """As it was at the offset `committed`; raises `MissingLink`."""
         self._partition = partition
+        self._committed = committed
         self._sealer = sealer
         self._durable = durable
         self._in_force: dict[str, RevisionInForce] = {}
@@ -33,6 +37,10 @@ class Roster:
     def stream(self, destination: str) -> Stream | None:
         """The stream of a destination, if it has one here."""
         return self._streams.get(destination)
+
+    def streams(self) -> Iterable[Stream]:
+        """All of them."""
+        return self._streams.values()
 
     def is_above(self, revision: Revision) -> bool:
         """Whether `revision` is newer than the one in force; nothing is newer than a deletion."""
@@ -64,7 +72,7 @@ class Roster:
     def obey(self, revision: Revision, offset: int, timestamp: int) -> tuple[RevisionInForce, Link | None]:
         """Put `revision` in force from `offset` on; the destination's window must be closed.
 
-        What is returned must be durable: the entry, and link 0 if this begins a stream.
+        What is returned must be durable: the entry, and link 0 if this begins a stream; so must its first `manifest`.
         """
         name = revision.destination
         entry = self.entered(offset) or self._enter(revision, offset, timestamp)
@@ -110,8 +118,29 @@ class Roster:
         link = self._durable.links.get(entry.stream)
         if link is None:
             link = first = Link(stream=entry.stream, sequence=0, last_event=0, last_offset=entry.offset, digest=GENESIS)
-        stream = self._streams[entry.revision.destination] = Stream(self._partition, entry, link, self._sealer)
-        return stream, first
+        return self._begin(entry, link), first
+
+    def _begin(self, entry: RevisionInForce, link: Link) -> Stream:
+        """The stream of `entry`, as far as its links and manifests have come."""
+        held = self._durable.manifests.get(entry.stream)
+        # A stream of a release without manifests has none: its first one tells of all that came before.
+        manifest = held or ManifestLink(
+            stream=entry.stream,
+            until=entry.timestamp,
+            offset=entry.offset,
+            sequence=0,
+            last_event=0,
+            digest=GENESIS,
+            manifest=FIRST,
+        )
+        notes = [
+            note
+            for note in self._durable.notes.get(entry.stream, ())
+            if manifest.offset <= note.offset < self._committed
+        ]
+        stream = Stream(self._partition, entry, Reached(link, manifest, notes), self._sealer)
+        self._streams[entry.revision.destination] = stream
+        return stream
 
     def _name(self, revision: Revision, offset: int, timestamp: int) -> str:
         epoch = stream_epoch(revision.epoch, offset, timestamp)
@@ -124,8 +153,7 @@ class Roster:
         link = self._durable.links.get(entry.stream)
         if link is None:
             raise MissingLink(entry.stream)
-        self._streams[name] = Stream(self._partition, entry, link, self._sealer)
-        self._index(self._streams[name])
+        self._index(self._begin(entry, link))
 
     def _index(self, stream: Stream) -> None:
         """Note whose events `stream` collects or counts; those of one format stand together and share renderings."""

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from auditcast.kafka.settings import Connection, SealingKeys, Timestamps
+from auditcast.kafka.settings import Connection, SealingKeys, SigningKeys, Timestamps
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -10,4 +10,5 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     connection: Connection
     sealing_keys: SealingKeys
+    signing_keys: SigningKeys = ()
     timestamps: Timestamps = "broker"

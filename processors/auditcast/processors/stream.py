@@ -1,9 +1,13 @@
 """One stream: a destination within a partition, with its open window and the end of its chain."""
 
+from collections.abc import Sequence
+
+from msgspec import Struct
+
 from auditcast.processors.effects import PutBatch
 from auditcast.schemas.chain import NO_GAP, batch_id, body_digest, link_digest
 from auditcast.schemas.formats import FORMATS, Place, rendering
-from auditcast.schemas.records import Batch, Link, RevisionInForce
+from auditcast.schemas.records import Batch, Link, ManifestLink, NoteEntered, RevisionInForce
 from auditcast.schemas.redactions import redaction
 from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.selection import selection
@@ -12,13 +16,21 @@ NO_ROOM = -1
 """Less than any event takes."""
 
 
+class Reached(Struct, frozen=True):
+    """How far a stream has come: its newest link and manifest, and the notes for the next one."""
+
+    link: Link
+    manifest: ManifestLink
+    notes: Sequence[NoteEntered]
+
+
 class Stream:
     """What is collected for one destination here; `link` is its newest batch's, and `covered` that batch's last offset.
 
     A window is open while `events` is not empty; it holds rendered events that are numbered when it closes. `size` of
     the `room` bytes between a body's brackets are taken. While nothing is `collecting` there is no room: so the events
     of a disabled destination are told from others by a comparison that each event needs anyway. `selects` and `redacts`
-    are None for a destination that wants all events, as they are.
+    are None for a destination that wants all events as they are. `manifest` is the newest, `notes` are for the next.
     """
 
     __slots__ = (
@@ -26,8 +38,10 @@ class Stream:
         "events",
         "last_offset",
         "link",
+        "manifest",
         "most_events",
         "name",
+        "notes",
         "opened",
         "opened_at",
         "partition",
@@ -39,12 +53,14 @@ class Stream:
         "size",
     )
 
-    def __init__(self, partition: int, rule: RevisionInForce, link: Link, sealer: Sealer) -> None:
+    def __init__(self, partition: int, rule: RevisionInForce, reached: Reached, sealer: Sealer) -> None:
         """`sealer` opens what the rule has sealed; raises `WrongSealingKey`, as `obey` does."""
         self.name = rule.stream
         self.partition = partition
-        self.link = link
-        self.covered = link.last_offset
+        self.link = reached.link
+        self.manifest = reached.manifest
+        self.notes = list(reached.notes)
+        self.covered = reached.link.last_offset
         self.events: list[bytes] = []
         self.opened = self.opened_at = self.last_offset = self.size = 0
         self.obey(rule, sealer)

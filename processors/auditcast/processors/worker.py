@@ -13,12 +13,12 @@ from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.processors import controls
 from auditcast.processors.clock import BrokerClock
 from auditcast.processors.errors import PartitionsChanged
+from auditcast.processors.keys import Keys
 from auditcast.processors.owned import Owned, load, lost
 from auditcast.processors.partition import LogRecord, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer, producer
 from auditcast.schemas.records import Revision
-from auditcast.schemas.sealing import Sealer
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ class Worker:
     def __init__(
         self,
         connection: Connection,
-        sealer: Sealer,
+        keys: Keys,
         partitions: int,
         group: Group,
         failed: Callable[[BaseException], None],
     ) -> None:
         """`failed` ends the process."""
         self._connection = connection
-        self._sealer = sealer
+        self._keys = keys
         self._topic = Topics(connection.topic_prefix).events
         self.partitions = partitions
         self._group = group
@@ -91,7 +91,7 @@ class Worker:
     async def _load(self, partition: int) -> Owned:
         place = Place(self._topic, partition, self.partitions)
         try:
-            owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._sealer)
+            owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._keys)
             if partition in self._missed:
                 self._missed.discard(partition)
                 await self._group.seek(partition, owned.next)
@@ -175,18 +175,18 @@ class Worker:
     def _offer(self, owned: Owned, revision: Revision) -> None:
         if owned.owes(revision):
             partition = owned.core.place.partition
-            self.writer.append(partition, controls.control(revision, partition, self._sealer))
+            self.writer.append(partition, controls.control(revision, partition, self._keys.sealer))
 
     # Time
 
     async def look(self) -> None:
-        """For ever: append ticks where a window is due and nothing came to close it."""
+        """For ever: append ticks where a window or a manifest is due and nothing came to close it."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             elapsed = time.monotonic()
             now = self._clock.now(time.time() * 1000, elapsed * 1000)
             for partition, owned in self._ready():
-                if owned.core.windows.next_due() <= now and elapsed - owned.ticked_at >= TICK_SECONDS:
+                if owned.core.next_due() <= now and elapsed - owned.ticked_at >= TICK_SECONDS:
                     owned.ticked_at = elapsed
                     self.writer.append(partition, b"")
 

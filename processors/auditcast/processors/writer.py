@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,9 +13,10 @@ from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.processors import state
-from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutState
+from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutManifest, PutState
 from auditcast.processors.errors import LostWrite
 from auditcast.processors.holds import Holds
+from auditcast.schemas.manifests import manifest_key
 from auditcast.schemas.wire import encode
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class Writer:
         self._failed = failed
         self._in_flight = 0
         self._busy = asyncio.Event()
+        self._waiting: dict[str, deque[tuple[Callable[[], None], int]]] = {}
+        """What is to be written, and its size, once the manifest of a stream that is on its way is durable."""
 
     @property
     def is_full(self) -> bool:
@@ -69,9 +73,10 @@ class Writer:
         done = partial(holds.release, effect.hold)
         match effect:
             case PutBatch():
-                key = effect.batch.destination.encode()
-                next_write = partial(self._put_link, effect, partition, done)
-                self._produce(self._topics.batches, encode(effect.batch), next_write, key=key)
+                write = partial(self._put_batch, effect, partition, done)
+                self._in_turn(effect.batch.stream, write, len(effect.batch.body))
+            case PutManifest():
+                self._in_turn(effect.link.stream, partial(self._put_manifest, effect, partition, done), 0)
             case PutState():
                 self._put(effect.key, partition, encode(effect.record), done)
             case Move():
@@ -114,6 +119,56 @@ class Writer:
             self._producer.poll(0)
             await asyncio.sleep(POLL_SECONDS)
         return self._in_flight
+
+    def _in_turn(self, stream: str, write: Callable[[], None], size: int) -> None:
+        """Begin `write` of `size` bytes, once the stream's manifest is durable if one is on its way.
+
+        A link that is durable says by this that all manifests before its batch are; so one that is not yet can still
+        be made as it would have been.
+        """
+        waiting = self._waiting.get(stream)
+        if waiting is None:
+            write()
+        else:
+            self._in_flight += size
+            waiting.append((write, size))
+
+    def _put_batch(self, effect: PutBatch, partition: int, done: Callable[[], None]) -> None:
+        key = effect.batch.destination.encode()
+        next_write = partial(self._put_link, effect, partition, done)
+        self._produce(self._topics.batches, encode(effect.batch), next_write, key=key)
+
+    def _put_manifest(self, effect: PutManifest, partition: int, done: Callable[[], None]) -> None:
+        manifest, batch, link = effect.manifest, effect.batch, effect.link
+        self._waiting[link.stream] = deque()
+        left = 1 if batch is None else 2
+
+        def told() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._put(state.manifest_key(link.stream, link.until), partition, encode(link), replaced)
+
+        def replaced() -> None:
+            self.drop(state.manifest_key(link.stream, effect.replaces), partition)
+            done()
+            self._go_on(link.stream)
+
+        key = manifest_key(link.stream, link.until).encode()
+        self._produce(self._topics.manifests, encode(manifest), told, key=key, partition=partition)
+        if batch is not None:
+            self._produce(self._topics.batches, encode(batch), told, key=batch.destination.encode())
+
+    def _go_on(self, stream: str) -> None:
+        """Begin what has waited for a manifest, up to the next one."""
+        waiting = self._waiting.pop(stream)
+        while waiting:
+            write, size = waiting.popleft()
+            self._in_flight -= size
+            write()
+            if stream in self._waiting:
+                self._waiting[stream].extend(waiting)
+                return
 
     def _put_link(self, effect: PutBatch, partition: int, done: Callable[[], None]) -> None:
         link = effect.link

@@ -58,6 +58,11 @@ def stream_name(destination: str, partition: int, epoch: str) -> str:
     return f"{destination}-{partition}-{epoch}"
 
 
+def destination_of(stream: str) -> str:
+    """The destination that a stream's name begins with; an id may have hyphens, what follows it has none."""
+    return stream.rsplit("-", 2)[0]
+
+
 def stream_epoch(revision_epoch: str, offset: int, timestamp: int) -> str:
     """The epoch of the stream that a control record at `offset`, stamped `timestamp` ms, begins.
 

@@ -185,7 +185,7 @@ class NoteEntered(Struct, frozen=True, kw_only=True):
 class ManifestLink(Struct, frozen=True, kw_only=True):
     """The newest manifest of a stream (in `audit.links`, key `manifest/stream:until`); it determines the next one.
 
-    It covers the time to `until` (ms) and the log through `offset`, the place of the record that closed it. `sequence`,
+    It covers the time to `until` (ms) and the log before `offset`, the place of the record that closed it. `sequence`,
     `last_event` and `digest` are those of the stream's newest batch then, `manifest` is the manifest's own digest. The
     first one of a stream is written with the revision that begins it, and stands for no manifest.
     """

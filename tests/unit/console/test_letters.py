@@ -5,6 +5,7 @@ import pytest
 from auditcast.console.letters import Filters, Letter, letter_in
 from auditcast.kafka.names import Topics
 from auditcast.processors.effects import Bury
+from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.state import State
 from auditcast.schemas.records import DeadLetter
@@ -22,7 +23,7 @@ def read(key: str, letter: DeadLetter) -> Letter:
 
 def buried(value: bytes) -> Letter:
     """The letter that a processor writes for a record."""
-    core = Partition(Place(TOPICS.events, 3, 4), 0, State(), Sealer([new_key()]))
+    core = Partition(Place(TOPICS.events, 3, 4), 0, State(), Keys(Sealer([new_key()]), None))
     [effect] = core.step(Record(17, 1_700_000_000_000, b"ws_1", value)) or []
     assert isinstance(effect, Bury)
     return read(effect.key, effect.letter)

@@ -14,11 +14,12 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions
-from auditcast.processors.stream import Stream
+from auditcast.processors.stream import Reached, Stream
 from auditcast.processors.windows import Windows
 from auditcast.schemas.admission import admit
 from auditcast.schemas.chain import GENESIS, stream_name
-from auditcast.schemas.records import Batch, Link, Revision, RevisionInForce
+from auditcast.schemas.manifests import FIRST
+from auditcast.schemas.records import Batch, Link, ManifestLink, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer, new_key
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -47,9 +48,9 @@ def batched(event: bytes) -> Batch:
     revision = Revision(destination="dst_1", number=1, nonce="", state="active", changed_at=0, epoch="0f")
     name = stream_name("dst_1", 0, "0f")
     rule = RevisionInForce(offset=0, timestamp=0, stream=name, revision=revision)
-    stream = Stream(
-        0, rule, Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS), Sealer([new_key()])
-    )
+    link = Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS)
+    manifest = ManifestLink(stream=name, until=0, offset=0, sequence=0, last_event=0, digest=GENESIS, manifest=FIRST)
+    stream = Stream(0, rule, Reached(link, manifest, []), Sealer([new_key()]))
     Windows().open(stream, 1, 1_736_937_000_456)
     stream.events.append(admit(event)[1])
     return stream.close().batch

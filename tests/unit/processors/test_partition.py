@@ -10,15 +10,18 @@ from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutState
 from auditcast.processors.errors import AlienState, MissingLink, MissingState
+from auditcast.processors.keys import Keys
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.events import MAX_EVENT_BYTES
 from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.signing_keys import Signer, new_signing_key
 from auditcast.schemas.wire import encode
 
 SEALER = Sealer([new_key()])
+SIGNER = Signer([new_signing_key()])
 PARTITIONS = 4
 HOME = partition_of("ws_1", PARTITIONS)
 T0 = 1_700_000_000_000
@@ -37,7 +40,7 @@ class Log:
     """A partition and the effects that its records have had."""
 
     def __init__(self, partition: int = HOME) -> None:
-        self.core = Partition(Place("audit.events", partition, PARTITIONS), 0, state.State(), SEALER)
+        self.core = Partition(Place("audit.events", partition, PARTITIONS), 0, state.State(), Keys(SEALER, SIGNER))
         self.partition = partition
         self.offset = -1
         self.now = T0
@@ -192,12 +195,12 @@ def test_an_avro_event_that_is_refused_for_one_destination_disturbs_no_other() -
 
 def test_what_an_owner_has_made_of_a_control_record_is_final() -> None:
     log = Log()
-    first, second = log.obey(window_events=1)
+    first, *rest = log.obey(window_events=1)
     assert isinstance(first, PutState)
     assert isinstance(second, PutState)
-    links = {effect.key.encode(): encode(effect.record) for effect in (first, second)}
+    links = {effect.key.encode(): encode(effect.record) for effect in (first, *rest)}
     others = Sealer([new_key()])
-    owned = take_over(log.core.place, None, 0, state.load(links), others)
+    owned = take_over(log.core.place, None, 0, state.load(links), Keys(others, SIGNER))
     control = Record(0, T0, None, controls.control(revision(window_events=1), HOME, SEALER))
     (again, *more) = owned.core.step(control) or []
     assert isinstance(again, PutState)
@@ -208,7 +211,7 @@ def test_a_log_that_was_made_anew_ends_the_worker_before_its_events_count_as_bat
     log = Log()
     log.put(b"")
     links = {effect.key.encode(): encode(effect.record) for effect in log.obey() if isinstance(effect, PutState)}
-    core = take_over(log.core.place, None, 0, state.load(links), SEALER).core
+    core = take_over(log.core.place, None, 0, state.load(links), Keys(SEALER, SIGNER)).core
     with pytest.raises(AlienState, match="another record at offset 1"):
         core.step(Record(1, T0 + 99, None, controls.control(revision(number=9), HOME, SEALER)))
 
@@ -218,7 +221,7 @@ def test_a_revision_whose_control_record_expired_is_in_force() -> None:
     links = {effect.key.encode(): encode(effect.record) for effect in log.obey() if isinstance(effect, PutState)}
     root = state.root("audit.events", HOME)
     links[state.link_key(root.stream, 0).encode()] = encode(root)
-    owned = take_over(log.core.place, 0, 4, state.load(links), SEALER)
+    owned = take_over(log.core.place, 0, 4, state.load(links), Keys(SEALER, SIGNER))
     assert owned.next == 4
     assert owned.core.roster.stream("dst_1") is not None
 
@@ -285,14 +288,14 @@ def test_a_stream_in_force_without_its_chain_ends_the_worker() -> None:
         revisions={"dst_1": [RevisionInForce(offset=0, timestamp=T0, stream="dst_1-3-e", revision=revision())]}
     )
     with pytest.raises(MissingLink, match="dst_1"):
-        Partition(Place("audit.events", HOME, PARTITIONS), 1, held, SEALER)
+        Partition(Place("audit.events", HOME, PARTITIONS), 1, held, Keys(SEALER, SIGNER))
 
 
 def test_lost_state_ends_the_worker_before_a_chain_begins_anew() -> None:
     place = Place("audit.events", HOME, PARTITIONS)
-    assert take_over(place, None, 7, state.State(), SEALER).next == 7
+    assert take_over(place, None, 7, state.State(), Keys(SEALER, SIGNER)).next == 7
     with pytest.raises(MissingState, match=f"audit.events/{HOME}"):
-        take_over(place, 7, 0, state.State(), SEALER)
+        take_over(place, 7, 0, state.State(), Keys(SEALER, SIGNER))
 
 
 def test_a_stream_begun_elsewhere_in_the_log_has_another_name() -> None:

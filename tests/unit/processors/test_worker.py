@@ -7,6 +7,7 @@ import pytest
 
 from auditcast.processors import state
 from auditcast.processors.clock import BrokerClock
+from auditcast.processors.keys import Keys
 from auditcast.processors.owned import Owned
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import Next
@@ -59,7 +60,7 @@ async def worker(next_offset: int, reader: Reader) -> tuple[Worker, Group]:
     """A worker that owns partition 0, where `next_offset` is expected."""
     group = Group()
     made = Worker.__new__(Worker)
-    core = Partition(Place("audit.events", 0, 1), next_offset, state.State(), Sealer([new_key()]))
+    core = Partition(Place("audit.events", 0, 1), next_offset, state.State(), Keys(Sealer([new_key()]), None))
     task: asyncio.Future[Owned] = asyncio.get_running_loop().create_future()
     task.set_result(Owned(core, next_offset))
     made._owned = {0: task}  # type: ignore[dict-item]  # as good as a task

@@ -11,8 +11,10 @@ from auditcast.console.calm import Calm
 from auditcast.kafka.settings import read
 from auditcast.kafka.topics import require
 from auditcast.processors.app import run
+from auditcast.processors.keys import Keys
 from auditcast.processors.settings import Settings
 from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.signing_keys import Signer
 
 LIBRARIES = ("faust", "mode", "aiokafka")
 REPEAT_SECONDS = 10.0
@@ -27,11 +29,12 @@ def command() -> None:
     'auditcast settings' lists them.
     """
     settings = read(Settings, os.environ)
-    sealer = Sealer([key.reveal() for key in settings.sealing_keys])
+    sealing = [key.reveal() for key in settings.sealing_keys]
+    keys = Keys(Sealer(sealing), Signer([key.reveal() for key in settings.signing_keys], sealing))
     logs.setup()
     for chatty in (*LIBRARIES, "auditcast.processors.transport"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(Calm(LIBRARIES, REPEAT_SECONDS))
     require(settings.connection, timestamps=settings.timestamps)
-    asyncio.run(run(settings.connection, sealer))
+    asyncio.run(run(settings.connection, keys))
