@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from msgspec.structs import replace
 
-from auditcast.console.registry import Change, Changed, Registry, UnknownDestination, append
+from auditcast.console.appender import append
+from auditcast.console.book import Changed
+from auditcast.console.registry import Change, Registry, UnknownDestination
 from auditcast.console.revisions import Gone, deleted, disabled
 from auditcast.kafka.errors import WrongTopics
 from auditcast.kafka.names import Topics
@@ -57,7 +59,7 @@ def test_what_one_wrote_all_others_read(topics: Connection) -> None:
             registry.get("dst_l")
 
 
-def replace_written(changed: Changed) -> Changed:
+def replace_written(changed: Changed[Revision]) -> Changed[Revision]:
     return Changed(changed.revision, written=False)
 
 

@@ -11,7 +11,8 @@ import pytest
 from msgspec import Struct
 
 from auditcast.console import __main__ as umbrella
-from auditcast.console.registry import Registry, append
+from auditcast.console.appender import append
+from auditcast.console.registry import Registry
 from auditcast.console.revisions import open_headers
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics

@@ -7,7 +7,7 @@ import queue
 import secrets
 import time
 
-from auditcast.console.registry import append
+from auditcast.console.appender import append
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
