@@ -97,8 +97,8 @@ class Revision(Struct, frozen=True, kw_only=True):
 class Workspace(Struct, frozen=True, kw_only=True):
     """What is known of a workspace (in `audit.workspaces`, key: its id); (`number`, `nonce`) orders its records.
 
-    `entitled` says whether its `plan` ("": none) was one that forwards events when this was written. `owners` are the
-    addresses of emails about all of its destinations.
+    `entitled` says whether its `plan` ("": none) was one that forwards events when this was written, and `since` (ms)
+    how long it has been so. `owners` are the email addresses of those who are told about its destinations.
     """
 
     workspace: str
@@ -112,6 +112,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
     plan: str = ""
     entitled: bool = True
     owners: list[str] = []
+    since: int = 0
 
     @property
     def order(self) -> tuple[int, str]:
@@ -384,7 +385,7 @@ class Released(Struct, frozen=True, kw_only=True):
 
 
 class Skipped(Struct, frozen=True, kw_only=True):
-    """Events through `offset` that were not collected, since `since`: it was disabled.
+    """Events through `offset` that were not collected, since `since`: it was disabled, or not entitled.
 
     In `audit.links`, key `skipped/destination@offset`; the highest counts.
     """
@@ -456,7 +457,7 @@ class Alerted(Struct, frozen=True, kw_only=True):
     the system's `verdict` (a revision's number and nonce); of all that expires until `expiring`, and once more of what
     expires until `expiring_soon`. `warnings` emails, the last at `warned_at`, said that the destination will be paused
     because it does nothing but fail since `failing_from`. As far as they know there is an outage since `outage_since`,
-    told of first by email `outage` (0: there is none), with `outage_letters` dead letters.
+    told of first by email `outage` (0: there is none), with `outage_letters` dead letters; and it is `unentitled`.
     """
 
     destination: str
@@ -473,6 +474,7 @@ class Alerted(Struct, frozen=True, kw_only=True):
     outage: int = 0
     outage_since: int = 0
     outage_letters: int = 0
+    unentitled: bool = False
 
 
 class AuditEvent(Struct, frozen=True, kw_only=True):

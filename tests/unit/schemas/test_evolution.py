@@ -24,7 +24,7 @@ SCHEMAS = {
     if file.name.endswith(".avsc")
 }
 FINGERPRINTS = {
-    "Alerted": ["a6822f15cc7b611f"],
+    "Alerted": ["a6822f15cc7b611f", "0c57fd1256bfad2c"],
     "Attempted": ["37692829aa9754f9"],
     "AuditEvent": ["44f44958aff8fde8"],
     "Backfill": ["8a6cdcef5b8aea29"],
@@ -45,7 +45,7 @@ FINGERPRINTS = {
     "Skipped": ["07c20da5c9b9389a"],
     "Status": ["f40b4ee27c94afb0"],
     "TestResult": ["2078d8f9ed64d36e"],
-    "Workspace": ["a1a7ea9f4ccf1750"],
+    "Workspace": ["a1a7ea9f4ccf1750", "1ef1686351a46741"],
 }
 """Every schema that ever wrote a record, oldest first: append, never remove or edit."""
 
