@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
@@ -10,11 +10,12 @@ from confluent_kafka import Consumer, TopicPartition
 from auditcast.console.demo.account import Letter
 from auditcast.console.demo.customers import Customers
 from auditcast.console.demo.operator import Operator
-from auditcast.console.demo.reading import Follower
+from auditcast.console.demo.reading import Follower, Record
 from auditcast.console.demo.stage import Stage
 from auditcast.console.demo.waiting import until
 from tests.chaos import plan
 from tests.chaos.journal import Journal
+from tests.chaos.manifests import Manifests
 from tests.chaos.places import Known, Owed, Places, Span
 from tests.chaos.staff import Staff
 
@@ -39,6 +40,7 @@ class Aftermath:
         self._journal = journal
         self._operator = Operator(stage.environment)
         self._places = Places(stage.topics)
+        self.manifests = Manifests()
 
     @property
     def strange(self) -> list[str]:
@@ -51,11 +53,15 @@ class Aftermath:
         await stage.follower.caught_up(stage.topics.events, READ_WITHIN_S)
         await until(lambda: stage.account.batched >= stage.account.expectation.deliveries, READ_WITHIN_S)
         await self._staff.end_all(plan.DELIVERER)
-        takers = {topic: partial(self._places.take, topic) for topic in self._places.topics}
+        takers: dict[str, Callable[[Record], None]] = {
+            topic: partial(self._places.take, topic) for topic in self._places.topics
+        }
+        takers[stage.topics.batches] = self._batch
+        takers[stage.topics.manifests] = self.manifests.take
         follower = Follower(stage.connection, takers, stage.partitions)
         reading = asyncio.create_task(follower.run())
         try:
-            read = await asyncio.gather(*(follower.caught_up(topic, READ_WITHIN_S) for topic in self._places.topics))
+            read = await asyncio.gather(*(follower.caught_up(topic, READ_WITHIN_S) for topic in takers))
             if not all(read):
                 self._journal.finding("not all topics could be read to their ends")
         finally:
@@ -68,6 +74,10 @@ class Aftermath:
         self._journal.note(f"{owed.events} deliveries of events are owed, in {owed.batches} batches: {waiting}")
         await self._staff.restore_kind(plan.DELIVERER)
         return owed
+
+    def _batch(self, record: Record) -> None:
+        self._places.take(self._stage.topics.batches, record)
+        self.manifests.take_batch(record)
 
     async def settled(self) -> bool:
         """Wait until everything was delivered, with the dead letters replayed as an operator does."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from auditcast.console.demo.account import Account, Row
 from auditcast.console.demo.chains import Fault
+from tests.chaos.manifests import Manifests
 from tests.chaos.places import Owed
 from tests.chaos.telling import Telling
 
@@ -47,6 +48,8 @@ class Report(Struct, frozen=True, kw_only=True):
     owed_in: dict[str, int]
     owed_nowhere: list[str]
     copies_differing: list[str]
+    manifests: int
+    wrong_manifests: list[str]
     attempts: dict[str, int]
     untold: list[str]
     flooded: list[str]
@@ -74,6 +77,7 @@ class Report(Struct, frozen=True, kw_only=True):
             "streams out of nowhere": len(self.strays),
             "owed events that were nowhere": len(self.owed_nowhere),
             "copies unlike their batch": len(self.copies_differing),
+            "manifests that do not hold": len(self.wrong_manifests),
             "owners not told of dead letters": len(self.untold),
             "owners told twice": len(self.flooded),
             "statuses that are wrong": len(self.wrong_statuses),
@@ -104,6 +108,7 @@ def judge(
     deleted: set[str],
     owed: Owed,
     strange: list[str],
+    manifests: Manifests,
     settled: bool,
     attempts: Mapping[str, int],
     telling: Telling,
@@ -151,6 +156,8 @@ def judge(
         owed_in=owed.waiting,
         owed_nowhere=owed.nowhere,
         copies_differing=strange,
+        manifests=manifests.count,
+        wrong_manifests=manifests.wrong(),
         attempts=dict(attempts),
         untold=telling.untold,
         flooded=telling.flooded,
@@ -182,11 +189,13 @@ def text(report: Report) -> str:
         f"  refused        {_counts(report.refused)}",
         f"  dead letters   {_counts(report.dead_letters)}",
         f"  owed           {report.owed_at_the_end:,} deliveries when the chaos ended: {_counts(report.owed_in)}",
+        f"  manifests      {report.manifests:,}",
         f"  left           {report.left_with_deleted:,} deliveries in dead letters of destinations that were deleted",
     ]
     lines += [f"  {'WRONG ' if count else 'zero'}  {name}: {count:,}" for name, count in report.wrong.items()]
     lines += [f"  nowhere        {line}" for line in report.owed_nowhere[:10]]
     lines += [f"  strange        {line}" for line in report.copies_differing[:10]]
+    lines += [f"  manifest       {line}" for line in report.wrong_manifests[:10]]
     lines += [f"  untold         {line}" for line in report.untold]
     lines += [f"  flooded        {line}" for line in report.flooded]
     lines += [f"  status         {line}" for line in report.wrong_statuses[:10]]

@@ -181,6 +181,7 @@ class _Run:
             deleted=self._customers.deleted(),
             owed=owed,
             strange=self._aftermath.strange,
+            manifests=self._aftermath.manifests,
             settled=settled,
             attempts=self._attempts,
             telling=self._telling,

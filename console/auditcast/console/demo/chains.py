@@ -162,5 +162,5 @@ def events_in(body: bytes, first: int, last: int) -> "tuple[array[int], array[in
 
 
 def _unnumbered(event: bytes, number: int) -> bytes:
-    """The event as it lay in the log, before it got its number."""
-    return event.removesuffix(b',"sequence":"%020d"}' % number) + b"}"
+    """The event as it lay in the log, before it got its number and, since cloudevents/2, its place in the chain."""
+    return event[: event.rfind(b',"sequence":"%020d"' % number)] + b"}"
