@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from auditcast.schemas import records
-from auditcast.schemas.formats import cloudevents
+from auditcast.schemas.formats import cloudevents, datadog
 from auditcast.schemas.formats.base import TAKEN, Format, Judgement, Pieces, Place, Rendering, Span, chosen
 
-_ALL: Sequence[Format] = (*cloudevents.FORMATS,)
+_ALL: Sequence[Format] = (
+    *cloudevents.FORMATS,
+    *datadog.FORMATS,
+)
 
 FORMATS: dict[str, Format] = {form.name: form for form in _ALL}
 """Every format that a revision may name, as `name/version`."""

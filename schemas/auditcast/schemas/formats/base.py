@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from auditcast.schemas.errors import InvalidDestination
@@ -48,6 +49,14 @@ class Pieces(Struct, frozen=True):
         """A body of the items at the positions `first` to `last`; of all of them it is the very same body again."""
         chosen = self.items[first : None if last is None else last + 1]
         return self.head + self.separator.join(chosen) + self.tail
+
+
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def array_pieces(body: bytes) -> Pieces:
+    """A compact JSON array taken apart, its items as they are; raises `ValueError` for anything else."""
+    return Pieces(b"[", [bytes(item) for item in _items(body)], b",", b"]")
 
 
 class Judgement(Struct, frozen=True):

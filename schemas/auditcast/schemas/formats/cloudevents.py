@@ -5,8 +5,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from auditcast.schemas.chain import GENESIS, NO_GAP
 from auditcast.schemas.events import CloudEvent
 from auditcast.schemas.formats.base import (
@@ -18,9 +16,8 @@ from auditcast.schemas.formats.base import (
     Pieces,
     Place,
     RequiredHeader,
+    array_pieces,
 )
-
-_pieces = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 CONTENT_TYPES = {"json": "application/json", "batch": "application/cloudevents-batch+json; charset=UTF-8"}
 """Many intakes know only the first; the second is CloudEvents' own name for the very same bytes."""
@@ -42,13 +39,14 @@ class _Rendering:
         return raw
 
     def join(self, rendered: Sequence[bytes], place: Place) -> bytes:
-        """A JSON array; number and place are spliced in before each event's closing brace."""
+        """A JSON array."""
+        return b"[" + b",".join(self.placed(rendered, place)) + b"]"
+
+    def placed(self, rendered: Sequence[bytes], place: Place) -> list[bytes]:
+        """Each event by itself; number and place are spliced in before its closing brace."""
         tail = self._tail(place)
         first = place.first_event
-        numbered = [
-            b'%b,"sequence":"%020d"%b' % (event[:-1], number, tail) for number, event in enumerate(rendered, first)
-        ]
-        return b"[" + b",".join(numbered) + b"]"
+        return [b'%b,"sequence":"%020d"%b' % (event[:-1], number, tail) for number, event in enumerate(rendered, first)]
 
     def _tail(self, place: Place) -> bytes:
         return b"}"
@@ -101,7 +99,7 @@ class CloudEvents:
 
     def pieces(self, body: bytes) -> Pieces:
         """The array's items as they are."""
-        return Pieces(b"[", [bytes(piece) for piece in _pieces(body)], b",", b"]")
+        return array_pieces(body)
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """Any 2xx."""
@@ -109,3 +107,6 @@ class CloudEvents:
 
 
 FORMATS = (CloudEvents("cloudevents/1"), CloudEvents("cloudevents/2"))
+
+PLACED = CloudEvents("cloudevents/2").rendering({"content_type": "json"})
+"""What `cloudevents/2` makes of single events, for formats that join them in another way."""
