@@ -23,3 +23,29 @@ class Destinations(Struct, frozen=True, kw_only=True):
     base_url: BaseUrl = "https://atmos-pro.com"
     type_prefix: TypePrefix = "pro.atmos"
     allowed_networks: AllowedNetworks = ()
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much there may be."""
+
+    destinations_per_workspace: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="The most destinations that a workspace, or an organization, may have; 0: any number",
+        ),
+    ] = 20
+
+
+class Entitlement(Struct, frozen=True, kw_only=True):
+    """Who may have events forwarded."""
+
+    connection: Connection
+    entitled_plans: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Plans whose workspaces have their events forwarded, separated by commas; workspaces without"
+            " a plan have, too; after a change run 'auditcast workspaces apply'"
+        ),
+    ] = ("enterprise",)

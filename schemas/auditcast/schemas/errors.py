@@ -7,6 +7,7 @@ AuditcastError                 every error that a person can cause; its text is 
 │   ├── EventTooLarge          an event is over the limit
 │   └── Undecodable            bytes that are no record of ours
 ├── InvalidDestination         a destination's setting breaks a rule; `field` says which
+├── InvalidWorkspace           what is said of a workspace breaks a rule; `field` says which
 └── Misconfigured              the process cannot run as it was set up: end it, non-zero
     └── WrongSealingKey        no key in the environment opens this value
 """
@@ -56,7 +57,16 @@ class Undecodable(Refused):
 
 
 class InvalidDestination(AuditcastError):
-    """A destination's setting breaks a rule. `field` is its name."""
+    """A destination's setting breaks a rule. `field` is its name, `problem` the rest of the sentence."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class InvalidWorkspace(AuditcastError):
+    """What is said of a workspace breaks a rule. `field` is its name."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
