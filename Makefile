@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+# Tests mostly wait: for windows, retries, workers. Each job has a broker of its own.
+JOBS ?= 4
 PACKAGES := producers processors deliverers console schemas kafka
 
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ demo: $(READY) ## watch the whole pipeline run on this machine
 	$(BIN)/auditcast demo $(ARGS)
 
 test: $(READY) ## all tests; AUDITCAST_TEST_BROKER=apache|docker|HOST:PORT for another broker than the embedded one
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(READY) ## lint, format, types, layers
 	$(BIN)/ruff check .
