@@ -1,0 +1,582 @@
+#!/usr/bin/env node
+// Verifies what a receiver kept of auditcast's deliveries, as docs/verifying.md says. Node 20 or newer, nothing else.
+//
+//   node verify.mjs [options] FILE        FILE has JSON lines, in the order of arrival; - is standard input
+//     --manifests FILE    JSON lines, beside the manifests that were delivered
+//     --public-key KEY    whpk_…, may be repeated: whose manifests count
+//     --from SEQUENCE     the first batch that should be here
+//     --until TIME        until when the end is to be proved, as in 2025-11-21T04:00:00Z
+//     --destination ID    whose batches these should be
+//     --json              the findings as JSON
+//
+// The secrets are in the environment: WEBHOOK_SECRET='whsec_… whsec_…'. Without, signatures are not looked at.
+// Exit code: 0 complete and genuine, 1 something is missing, 2 something is not as it was sent, 3 cannot tell.
+import { createHash, createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { parseArgs } from "node:util";
+import { gunzipSync } from "node:zlib";
+
+const FIRST = "0".repeat(64);
+const HOUR_MS = 3_600_000;
+const EXITS = {
+  ...{ missing: 1, incomplete: 1, unproved: 1, "manifest-missing": 1 },
+  ...{ altered: 2, unsigned: 2, forged: 2, contradiction: 2, broken: 2, misnumbered: 2, foreign: 2, unplaced: 2 },
+  ...{ "manifest-forged": 2, "manifest-contradiction": 2, "unlike-manifest": 2, unreadable: 3, unverifiable: 3 },
+};
+// How bodies are made of pieces, one for each event: what stands before, between and behind them.
+const PIECES = { cloudevents: ["[", ",", "]"], datadog: ["[", ",", "]"] };
+
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const lines = (...all) => all.map((line) => `${line}\n`).join("");
+const destinationOf = (stream) => stream.split("-").slice(0, -2).join("-");
+const isNumber = (text) => /^[0-9]{1,15}$/.test(text);
+const numbers = (text) => (/^[0-9]{1,15}-[0-9]{1,15}$/.test(text ?? "") ? text.split("-").map(Number) : [NaN, NaN]);
+
+/** The digest of a batch, in hex. */
+function digestOf({ stream, sequence, events, opened, format, gap, previous }, bodySha256) {
+  const place = [stream, sequence, events, opened, format, bodySha256, gap, previous];
+  return sha256(lines("auditcast-chain-v1", ...place));
+}
+
+function isSigned(headers, body, secrets) {
+  const content = Buffer.concat([Buffer.from(`${headers["webhook-id"]}.${headers["webhook-timestamp"]}.`), body]);
+  const given = headers["webhook-signature"].split(" ").map((one) => Buffer.from(one));
+  return secrets.some((secret) => {
+    const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+    const expected = Buffer.from("v1," + createHmac("sha256", key).update(content).digest("base64"));
+    return given.some((one) => one.length === expected.length && timingSafeEqual(one, expected));
+  });
+}
+
+/** A manifest's exact text, which is digested and signed. */
+function textOf(manifest) {
+  const notes = manifest.notes.map((note) => {
+    const words = [note.kind, note.by, note.because].map(sha256).join(" ");
+    return `${note.sequence} ${note.first_event}-${note.last_event} ${note.at} ${words}`;
+  });
+  return lines(
+    "auditcast-manifest-v1",
+    manifest.stream,
+    `${manifest.since}-${manifest.until}`,
+    `${manifest.first_sequence}-${manifest.last_sequence}`,
+    `${manifest.first_event}-${manifest.last_event}`,
+    manifest.opening_digest,
+    manifest.closing_digest,
+    manifest.final ? "final" : "open",
+    manifest.notes.length,
+    ...notes,
+    manifest.previous,
+  );
+}
+
+function isGenuine(manifest, publicKeys) {
+  const text = Buffer.from(textOf(manifest));
+  if (sha256(text) !== manifest.digest || !publicKeys.includes(manifest.key)) return false;
+  const x = Buffer.from(manifest.key.replace(/^whpk_/, ""), "base64").toString("base64url");
+  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  return verify(null, text, key, Buffer.from(manifest.signature, "base64"));
+}
+
+/** The manifest somewhere in a parsed body, of whatever format; undefined if there is none. */
+function manifestIn(value) {
+  if (value === null || typeof value !== "object") return undefined;
+  if ("closing_digest" in value && "signature" in value) return value;
+  for (const inner of Object.values(value)) {
+    const found = manifestIn(inner);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The items of a JSON array as they are written. */
+function items(text) {
+  const found = [];
+  let [depth, start, inString] = [0, 1, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (inString) {
+      if (character === "\\") at++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if ("[{".includes(character)) depth++;
+    else if ("]}".includes(character)) depth--;
+    if (!inString && ((depth === 1 && character === ",") || depth === 0)) {
+      found.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  return found;
+}
+
+/** How many events a body has; undefined if its format does not tell. */
+function count(format, body) {
+  return PIECES[format.split("/")[0]] && items(body.toString()).length;
+}
+
+/** All that is known of one stream. */
+class Stream {
+  batches = new Map(); // by sequence: the first good copy
+  bad = new Map(); // by sequence: what bad copies were
+  parts = new Map(); // by sequence: what came in parts
+  loose = new Map(); // by sequence: single events, of who keeps no headers
+  repeated = new Map();
+  late = new Set();
+  manifests = new Map(); // by digest
+  suspect = []; // manifests that are not known to be genuine
+  highest = 0;
+
+  constructor(name) {
+    this.name = name;
+  }
+
+  get isHere() {
+    return this.batches.size + this.parts.size + this.loose.size > 0;
+  }
+}
+
+export class Verifier {
+  #findings = [];
+  #streams = new Map();
+  #counts = { test: 0, unplaced: 0, unreadable: 0, unverifiable: 0 };
+  #foreign = new Map();
+  #anyManifest = false;
+
+  /** `until` in ms since 1970. */
+  constructor({ secrets = [], publicKeys = [], from = 1, until, destination } = {}) {
+    Object.assign(this, { secrets, publicKeys, from, until, destination });
+  }
+
+  #stream(name) {
+    if (!this.#streams.has(name)) this.#streams.set(name, new Stream(name));
+    return this.#streams.get(name);
+  }
+
+  #find(kind, fields) {
+    this.#findings.push({ kind, ...fields });
+  }
+
+  /** One line of what was kept (a Buffer): a delivery with its headers, a body, or an event. */
+  take(line) {
+    let kept;
+    try {
+      kept = JSON.parse(line.toString());
+    } catch {
+      this.#counts.unreadable++;
+      return;
+    }
+    if (kept?.headers && typeof kept.headers === "object") {
+      const headers = Object.fromEntries(Object.entries(kept.headers).map(([name, value]) => [name.toLowerCase(), value]));
+      const body = "body_base64" in kept ? Buffer.from(kept.body_base64, "base64") : Buffer.from(kept.body ?? "");
+      this.#takeDelivery(headers, body);
+    } else if (Array.isArray(kept)) this.#takeEvents(items(line.toString()));
+    else if (kept && typeof kept === "object") this.#takeEvents([line.toString()]);
+    else this.#counts.unreadable++;
+  }
+
+  #takeDelivery(headers, sent) {
+    let body = sent;
+    try {
+      if (headers["content-encoding"] === "gzip") body = gunzipSync(sent);
+    } catch {
+      body = Buffer.alloc(0); // whatever it was, its digest will be another
+    }
+    if ("x-audit-manifest" in headers) {
+      this.#takeManifestIn(body);
+      return;
+    }
+    const [stream, sequence] = [headers["x-audit-stream"], headers["x-audit-sequence"]];
+    if (stream === undefined && (headers["webhook-id"] ?? "").startsWith("test-")) this.#counts.test++;
+    else if (stream === undefined || !isNumber(sequence)) this.#takeUnplaced(body);
+    else if (this.#isForeign(stream)) this.#foreign.set(stream, (this.#foreign.get(stream) ?? 0) + 1);
+    else this.#takeBatch(this.#stream(stream), Number(sequence), headers, sent, body);
+  }
+
+  #isForeign(stream) {
+    return this.destination !== undefined && destinationOf(stream) !== this.destination;
+  }
+
+  /** Without headers that say where it belongs, the events themselves may. */
+  #takeUnplaced(body) {
+    try {
+      if (Array.isArray(JSON.parse(body.toString()))) {
+        this.#takeEvents(items(body.toString()));
+        return;
+      }
+    } catch {
+      // It is no list of events.
+    }
+    this.#counts.unplaced++;
+  }
+
+  #takeBatch(stream, sequence, headers, sent, body) {
+    const [numbersOfPart, parent] = (headers["x-audit-part"] ?? "").split("; parent=");
+    const told = {
+      ...{ stream: stream.name, sequence, events: headers["x-audit-events"], opened: headers["x-audit-opened"] },
+      ...{ format: headers["x-audit-format"], gap: headers["x-audit-gap"] },
+      ...{ previous: headers["x-audit-previous-digest"], digest: headers["x-audit-digest"] },
+    };
+    const id = `${stream.name}-${sequence}` + (numbersOfPart ? `-${numbersOfPart}` : "");
+    const [first, last] = numbers(told.events);
+    const range = numbersOfPart ? numbers(numbersOfPart) : [first, last];
+    const pieces = count(told.format ?? "", body);
+    let fault;
+    if (digestOf(told, parent ?? sha256(body)) !== told.digest) fault = "altered";
+    else if (this.secrets.length && !("webhook-signature" in headers)) fault = "unsigned";
+    else if (this.secrets.length && !isSigned(headers, sent, this.secrets)) fault = "forged";
+    else if ("webhook-id" in headers && headers["webhook-id"] !== id) fault = "altered";
+    else if (pieces !== undefined && pieces !== range[1] - range[0] + 1) fault = "misnumbered";
+    if (fault) {
+      this.#addBad(stream, sequence, fault);
+      return;
+    }
+    const batch = { ...told, first, last, opened: Number(told.opened), content: sha256(body) };
+    if (numbersOfPart) this.#addPart(stream, batch, range, parent, body);
+    else this.#addBatch(stream, batch);
+  }
+
+  #addBad(stream, sequence, fault) {
+    stream.bad.set(sequence, [...(stream.bad.get(sequence) ?? []), fault]);
+  }
+
+  #arrived(stream, sequence) {
+    if (sequence < stream.highest) stream.late.add(sequence);
+    stream.highest = Math.max(stream.highest, sequence);
+  }
+
+  #addBatch(stream, batch) {
+    const here = stream.batches.get(batch.sequence);
+    if (!here) {
+      if (!stream.parts.has(batch.sequence)) this.#arrived(stream, batch.sequence);
+      stream.batches.set(batch.sequence, batch);
+    } else if (here.digest === batch.digest) {
+      stream.repeated.set(batch.sequence, (stream.repeated.get(batch.sequence) ?? 0) + 1);
+    } else this.#addBad(stream, batch.sequence, "contradiction");
+  }
+
+  #addPart(stream, batch, [first, last], parent, body) {
+    const known = stream.parts.get(batch.sequence);
+    if (known && known.batch.digest !== batch.digest) {
+      this.#addBad(stream, batch.sequence, "contradiction");
+      return;
+    }
+    if (!known && !stream.batches.has(batch.sequence)) this.#arrived(stream, batch.sequence);
+    if (!known) stream.parts.set(batch.sequence, { batch, parent, ranges: [] });
+    stream.parts.get(batch.sequence).ranges.push({ first, last, body });
+  }
+
+  #takeEvents(texts) {
+    for (const text of texts) {
+      const event = JSON.parse(text);
+      if (typeof event?.type === "string" && event.type.endsWith(".auditcast.manifest")) {
+        this.addManifest(manifestIn(event));
+      } else if (typeof event?.auditstream !== "string" || !/^[0-9]{20}$/.test(event.sequence)) {
+        this.#counts.unplaced++;
+      } else if (this.#isForeign(event.auditstream)) {
+        this.#foreign.set(event.auditstream, (this.#foreign.get(event.auditstream) ?? 0) + 1);
+      } else this.#addEvent(this.#stream(event.auditstream), event, text);
+    }
+  }
+
+  #addEvent(stream, event, text) {
+    const told = {
+      ...{ stream: stream.name, sequence: event.auditbatch, opened: event.auditopened, format: "cloudevents/2" },
+      ...{ gap: event.auditgap ?? "-", previous: event.auditprevious },
+    };
+    if (!stream.loose.has(event.auditbatch)) stream.loose.set(event.auditbatch, { told, events: new Map(), copies: 0 });
+    const batch = stream.loose.get(event.auditbatch);
+    const number = Number(event.sequence);
+    if (JSON.stringify(batch.told) !== JSON.stringify(told)) this.#addBad(stream, event.auditbatch, "contradiction");
+    else if (!batch.events.has(number)) batch.events.set(number, { text, copies: 1 });
+    else if (batch.events.get(number).text === text) batch.events.get(number).copies++;
+    else this.#addBad(stream, event.auditbatch, "contradiction");
+  }
+
+  #takeManifestIn(body) {
+    let found;
+    try {
+      found = manifestIn(JSON.parse(body.toString()));
+    } catch {
+      found = undefined;
+    }
+    this.addManifest(found);
+  }
+
+  /** One line of the manifests' file. */
+  takeManifest(line) {
+    try {
+      this.addManifest(JSON.parse(line.toString()));
+    } catch {
+      this.#counts.unreadable++;
+    }
+  }
+
+  /** A manifest, parsed. */
+  addManifest(manifest) {
+    if (typeof manifest?.stream !== "string" || !Array.isArray(manifest.notes)) {
+      this.#counts.unreadable++;
+      return;
+    }
+    if (this.#isForeign(manifest.stream)) return;
+    this.#anyManifest = true;
+    const stream = this.#stream(manifest.stream);
+    if (!this.publicKeys.length) stream.suspect.push(manifest);
+    else if (isGenuine(manifest, this.publicKeys)) stream.manifests.set(manifest.digest, manifest);
+    else this.#find("manifest-forged", { stream: stream.name, until: manifest.until });
+  }
+
+  /** All findings, once everything was taken. */
+  findings() {
+    for (const [kind, number] of Object.entries(this.#counts)) if (number) this.#find(kind, { count: number });
+    for (const [stream, number] of this.#foreign) this.#find("foreign", { stream, count: number });
+    for (const stream of this.#streams.values()) this.#judge(stream);
+    return this.#findings;
+  }
+
+  #judge(stream) {
+    const say = (kind, fields) => this.#find(kind, { stream: stream.name, ...fields });
+    const manifests = this.#chainOfManifests(stream, say);
+    for (const [sequence, batch] of stream.parts) this.#join(stream, sequence, batch, say);
+    this.#assemble(stream, manifests, say);
+    for (const [sequence, faults] of stream.bad) for (const fault of new Set(faults)) say(fault, { sequence });
+    for (const [sequence, number] of stream.repeated) say("repeated", { sequence, count: number });
+    for (const sequence of stream.late) if (stream.batches.has(sequence)) say("late", { sequence });
+    if (!stream.isHere && !manifests.length) return;
+    this.#judgeChain(stream, manifests, say);
+    this.#judgeEnd(stream, manifests, say);
+  }
+
+  /** The genuine manifests in order; those that contradict an earlier one left out. */
+  #chainOfManifests(stream, say) {
+    const counted = [];
+    for (const manifest of [...stream.manifests.values()].sort((a, b) => a.until - b.until)) {
+      const before = counted.at(-1);
+      if (before && before.digest !== manifest.previous) {
+        if (counted.some((one) => one.previous === manifest.previous)) {
+          say("manifest-contradiction", { until: manifest.until });
+          continue;
+        }
+        say("manifest-missing", { since: before.until, until: manifest.since });
+      }
+      counted.push(manifest);
+    }
+    for (const manifest of counted)
+      for (const { sequence, first_event, last_event, kind: note, by, because, at } of manifest.notes)
+        say("noted", { sequence, first_event, last_event, note, by, because, at });
+    return counted;
+  }
+
+  /** Put a batch together of its parts, or say what is missing of it. */
+  #join(stream, sequence, { batch, parent, ranges }, say) {
+    if (stream.batches.has(sequence)) return;
+    const [head, separator, tail] = PIECES[batch.format.split("/")[0]] ?? [];
+    if (head === undefined) {
+      say("unverifiable", { sequence }); // nobody told how its parts are put together
+      return;
+    }
+    const hole = (first_event, last_event) => {
+      say("incomplete", { sequence, first_event, last_event });
+      batch.partial = true;
+    };
+    let following = batch.first;
+    const chosen = [];
+    for (const part of ranges.sort((a, b) => a.first - b.first || b.last - a.last)) {
+      if (part.last < following) continue; // it came within a larger one
+      if (part.first > following) hole(following, part.first - 1);
+      chosen.push(part.body.subarray(head.length, part.body.length - tail.length).toString());
+      following = part.last + 1;
+    }
+    if (following <= batch.last) hole(following, batch.last);
+    if (batch.partial) stream.batches.set(sequence, batch);
+    else if (sha256(head + chosen.join(separator) + tail) !== parent) this.#addBad(stream, sequence, "altered");
+    else {
+      say("joined", { sequence, count: chosen.length });
+      stream.batches.set(sequence, batch);
+    }
+  }
+
+  /** Batches of which only events were kept: what follows them, or a manifest, says whether they are whole. */
+  #assemble(stream, manifests, say) {
+    const order = [...stream.loose.keys()].sort((a, b) => a - b);
+    for (const sequence of order) {
+      const { told, events } = stream.loose.get(sequence);
+      const sorted = [...events.keys()].sort((a, b) => a - b);
+      const [first, last] = [sorted[0], sorted.at(-1)];
+      const body = `[${sorted.map((number) => events.get(number).text).join(",")}]`;
+      const digest = digestOf({ ...told, events: `${first}-${last}` }, sha256(body));
+      const batch = { ...told, first, last, opened: Number(told.opened), digest, sorted };
+      const copies = Math.min(...[...events.values()].map((event) => event.copies)) - 1;
+      if (copies) stream.repeated.set(sequence, copies);
+      if (!stream.batches.has(sequence)) stream.batches.set(sequence, batch);
+    }
+    for (const sequence of order) {
+      const batch = stream.batches.get(sequence);
+      if (!batch.sorted) continue;
+      const named = this.#namedDigest(stream, manifests, sequence);
+      if (named === batch.digest) continue;
+      if (this.#sayHoles(stream, manifests, batch, say)) batch.partial = true;
+      else if (named === undefined) say("unsealed", { sequence });
+      else {
+        this.#addBad(stream, sequence, "altered");
+        stream.batches.delete(sequence);
+      }
+      batch.digest = named; // whatever it was, it is what the next one follows
+    }
+  }
+
+  #namedDigest(stream, manifests, sequence) {
+    const next = stream.batches.get(sequence + 1);
+    if (next) return next.previous;
+    for (const manifest of manifests) {
+      if (manifest.last_sequence === sequence) return manifest.closing_digest;
+      if (manifest.first_sequence === sequence + 1) return manifest.opening_digest;
+    }
+    return undefined;
+  }
+
+  /** Say which events of a batch are not here; false if all are. */
+  #sayHoles(stream, manifests, batch, say) {
+    const { sequence, sorted } = batch;
+    const [before, after] = [stream.batches.get(sequence - 1), stream.batches.get(sequence + 1)];
+    const end = after ? after.first - 1 : manifests.find((one) => one.last_sequence === sequence)?.last_event;
+    const begin = sequence === 1 ? 1 : before ? before.last + 1 : batch.first;
+    const expected = [begin - 1, ...sorted, (end ?? batch.last) + 1];
+    let holes = false;
+    for (let at = 1; at < expected.length; at++)
+      if (expected[at] > expected[at - 1] + 1) {
+        say("incomplete", { sequence, first_event: expected[at - 1] + 1, last_event: expected[at] - 1 });
+        holes = true;
+      }
+    [batch.first, batch.last] = [begin, end ?? batch.last];
+    return holes;
+  }
+
+  #judgeChain(stream, manifests, say) {
+    const newest = Math.max(0, ...stream.batches.keys(), ...manifests.map((one) => one.last_sequence));
+    let [run, hole, before] = [undefined, undefined, { digest: FIRST, last: 0, sequence: 0 }];
+    const endRun = () => {
+      if (run) say("complete", run);
+      run = undefined;
+    };
+    const endHole = () => {
+      if (hole) say("missing", { ...hole, ...this.#eventsOf(stream, manifests, hole) });
+      hole = undefined;
+    };
+    for (let sequence = this.from; sequence <= newest; sequence++) {
+      const batch = stream.batches.get(sequence);
+      if (!batch) {
+        endRun();
+        if (stream.bad.has(sequence)) endHole();
+        else hole = { first: hole?.first ?? sequence, last: sequence };
+        before = undefined;
+        continue;
+      }
+      endHole();
+      const known = before?.sequence === sequence - 1 && before.digest !== undefined;
+      if (known && (batch.previous !== before.digest || batch.first !== before.last + 1)) {
+        endRun();
+        say("broken", { sequence });
+      }
+      if (batch.gap !== "-") {
+        const [since, until] = numbers(batch.gap);
+        say("gap", { sequence, since, until });
+      }
+      before = batch;
+      if (batch.partial) {
+        endRun();
+        continue;
+      }
+      run ??= { first: sequence, first_event: batch.first, since: batch.opened };
+      Object.assign(run, { last: sequence, last_event: batch.last, until: batch.opened });
+    }
+    endRun();
+    endHole();
+    for (const manifest of manifests) {
+      const last = stream.batches.get(manifest.last_sequence);
+      const differs = last && (last.digest !== manifest.closing_digest || last.last !== manifest.last_event);
+      if (differs) say("unlike-manifest", { sequence: last.sequence, until: manifest.until });
+    }
+  }
+
+  /** The numbers of the events of batches that are not here, as far as their neighbours or manifests tell. */
+  #eventsOf(stream, manifests, { first, last }) {
+    const before = first === 1 ? 0 : (stream.batches.get(first - 1)?.last ?? lastEvent(manifests, first - 1));
+    const after = stream.batches.get(last + 1);
+    const end = after ? after.first - 1 : lastEvent(manifests, last);
+    return before === undefined || end === undefined ? {} : { first_event: before + 1, last_event: end };
+  }
+
+  #judgeEnd(stream, manifests, say) {
+    if (!this.#anyManifest && this.until === undefined) return;
+    const last = Math.max(0, ...stream.batches.keys());
+    const newest = manifests.at(-1);
+    if (!newest) {
+      const told = stream.suspect.map((one) => one.until);
+      say("unproved", { last, ...(told.length ? { until: Math.max(...told) } : {}) });
+      return;
+    }
+    const others = [...this.#streams.values()].filter((one) => destinationOf(one.name) === destinationOf(stream.name));
+    const latest = Math.max(...others.flatMap((one) => [...one.manifests.values()].map((each) => each.until)));
+    const stale = newest.until < (this.until ?? 0) || newest.until < latest - 2 * HOUR_MS;
+    if (newest.final) say("ended", { last: newest.last_sequence, until: newest.until });
+    else if (stale) say("unproved", { last, until: newest.until });
+    else say("proved", { last: newest.last_sequence, until: newest.until });
+  }
+}
+
+function lastEvent(manifests, sequence) {
+  const ending = manifests.find((one) => one.last_sequence === sequence);
+  const beginning = manifests.find((one) => one.first_sequence === sequence + 1);
+  return ending?.last_event ?? (beginning && beginning.first_event - 1);
+}
+
+export const exitCode = (findings) => Math.max(0, ...findings.map(({ kind }) => EXITS[kind] ?? 0));
+
+/** The lines of a file that are not empty, as they are; a line feed ends one, and nothing else does. */
+async function* linesOf(path) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of path === "-" ? process.stdin : createReadStream(path)) {
+    rest = Buffer.concat([rest, chunk]);
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      if (end) yield rest.subarray(0, end);
+      rest = rest.subarray(end + 1);
+    }
+  }
+  if (rest.length) yield rest;
+}
+
+async function main() {
+  const text = { type: "string" };
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      ...{ manifests: text, "public-key": { ...text, multiple: true }, from: text, until: text, destination: text },
+      json: { type: "boolean" },
+    },
+  });
+  if (positionals.length !== 1) throw new Error("name one file of JSON lines, or - for standard input");
+  const until = values.until && Date.parse(values.until);
+  if (Number.isNaN(until)) throw new Error("--until is no time: write it as in 2025-11-21T04:00:00Z");
+  if (values.from && !isNumber(values.from)) throw new Error("--from is no number");
+  const verifier = new Verifier({
+    secrets: (process.env.WEBHOOK_SECRET ?? "").split(/[\s,]+/).filter(Boolean),
+    publicKeys: values["public-key"],
+    from: Number(values.from ?? 1),
+    until,
+    destination: values.destination,
+  });
+  for await (const line of linesOf(positionals[0])) verifier.take(line);
+  if (values.manifests) for await (const line of linesOf(values.manifests)) verifier.takeManifest(line);
+  const findings = verifier.findings();
+  if (values.json) console.log(JSON.stringify({ exit: exitCode(findings), findings }));
+  else for (const { kind, ...fields } of findings) console.log(kind, JSON.stringify(fields));
+  return exitCode(findings);
+}
+
+if (process.argv[1] && import.meta.url.endsWith(process.argv[1].split("/").at(-1)))
+  main().then(
+    (code) => (process.exitCode = code),
+    (error) => {
+      console.error(`verify: ${error.message}`);
+      process.exitCode = 3;
+    },
+  );
