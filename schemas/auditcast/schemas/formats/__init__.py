@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from auditcast.schemas import records
-from auditcast.schemas.formats import cloudevents, datadog
+from auditcast.schemas.formats import axiom, cloudevents, datadog, ndjson, newrelic, slack
 from auditcast.schemas.formats.base import TAKEN, Format, Judgement, Pieces, Place, Rendering, Span, chosen
 
 _ALL: Sequence[Format] = (
     *cloudevents.FORMATS,
     *datadog.FORMATS,
+    *axiom.FORMATS,
+    *newrelic.FORMATS,
+    *ndjson.FORMATS,
+    *slack.FORMATS,
 )
 
 FORMATS: dict[str, Format] = {form.name: form for form in _ALL}

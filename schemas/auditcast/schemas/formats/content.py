@@ -3,12 +3,14 @@
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
 from auditcast.schemas.events import Actor, CloudEvent, Target
 
 _LARGEST = 2**53
 """From here on a double does not tell whole numbers apart, and stores write them in different ways."""
 
+_JSON = ("{", "[")
 _ATTRIBUTES = frozenset(CloudEvent.__struct_fields__)
 _DATA = ("actor", "action", "target", "outcome", "metadata", "client", "description")
 
@@ -47,18 +49,33 @@ def settled(value: Any) -> Any:
     return value
 
 
+def message_of(event: CloudEvent) -> str:
+    """The event in words: its description, or who did what to what.
+
+    Intakes read attributes from a message that is JSON, in place of the event's own; so none is.
+    """
+    description = event.data.description or ""
+    if not description.strip():
+        return headline(event)
+    return f"{headline(event)}: {description}" if description.lstrip()[:1] in _JSON else description
+
+
 def headline(event: CloudEvent) -> str:
-    """The event in one line for people, whose own description may be absent: who did what to what."""
+    """Who did what to what."""
     data = event.data
     action = f"{data.action.category}.{data.action.action}"
     return " ".join(filter(None, (who(data.actor), action, what(data.target))))
 
 
 def who(actor: Actor) -> str:
-    """The actor by the best name that there is, in a few words."""
-    return actor.name or actor.email or actor.id
+    """The actor; what it is known by stands before the name that it has chosen."""
+    return _named(actor.email or actor.id, actor.name)
 
 
 def what(target: Target | None) -> str:
-    """The target by its type and the best name that there is; nothing if there is none."""
-    return f"{target.type} {target.name or target.id}" if target else ""
+    """The target; nothing if there is none."""
+    return f"{target.type} {_named(target.id, target.name)}" if target else ""
+
+
+def _named(known: str, name: str | UnsetType) -> str:
+    return f"{known} ({name})" if name else known

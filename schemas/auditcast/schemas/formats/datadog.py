@@ -25,15 +25,12 @@ from auditcast.schemas.formats.base import (
     array_pieces,
 )
 from auditcast.schemas.formats.chained import MAX_CHAINED_BYTES, chained
-from auditcast.schemas.formats.content import content, headline, settled
+from auditcast.schemas.formats.content import content, message_of, settled
 
 _WORD = "[A-Za-z][A-Za-z0-9_:./-]{0,99}"
 _TAGS = f"(?:{_WORD}(?:,{_WORD}){{0,19}})?"
 _NO_TAG = re.compile("[^A-Za-z0-9_:./-]")
 _MAX_TAG = 200
-_JSON = ("{", "[")
-"""What a message must not begin with: the intake would read attributes from it, in place of the event's own."""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -57,15 +54,13 @@ class _Rendering:
     def render(self, event: CloudEvent, raw: bytes) -> bytes:
         """A log. `envelope` repeats what the intake takes out of it and changes, so that it can be told afterwards."""
         found = content(raw)
-        message = found.pop("description", "") or headline(event)
-        if message.lstrip()[:1] in _JSON:
-            message = f"{headline(event)}: {message}"
+        found.pop("description", None)  # it is the message
         envelope = self._envelope(event)
         subject = {"event_subject": event.subject} if event.subject else {}
         return _encode(
             {
                 **envelope,
-                "message": message,
+                "message": message_of(event),
                 "timestamp": ms_of(event.time),
                 "event_id": event.id,
                 "event_type": event.type,
