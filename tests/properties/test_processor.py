@@ -158,7 +158,7 @@ def _not_collected(history: History) -> str | None:
 
 
 def _not_counted(broker: Broker) -> str | None:
-    """By the same account: how many events each destination has missed while it was disabled."""
+    """By the same account: how many events each destination has missed while it was disabled or not entitled."""
     _, missed = _account(broker)
     counted: Counter[str] = Counter()
     for (_, name), count in counts(broker).items():
@@ -188,9 +188,11 @@ def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]], miss
         seen.add(event[0])
         for name, revision in in_force.items():
             concerned = revision.workspace in {None, event[1]} and revision.organization in {None, event[2]}
-            if concerned and revision.state == "active":
+            if not concerned or revision.state == "deleted":
+                continue
+            if revision.state == "active" and revision.entitled:
                 owed[name].append(event[0])
-            if concerned and revision.state == "disabled":
+            else:
                 missed[name] += 1
 
 

@@ -126,6 +126,29 @@ def test_disabling_tells_the_gap_in_the_next_batch_and_in_no_other() -> None:
     assert [batches(log.put(event()))[0].gap for _ in range(2)] == [f"{T0 + 1_000}-{T0 + 8_000}", "-"]
 
 
+def test_a_downgrade_stops_collecting_at_its_place_in_the_log_and_an_upgrade_resumes_it() -> None:
+    log = Log()
+    log.obey(window_events=2)
+    assert not log.put(event())
+    (last,) = batches(log.obey(number=2, window_events=2, entitled=False, after=1_000))
+    assert (last.first_event, last.last_event, last.gap) == (1, 1, "-"), "what came before it is still batched"
+    for _ in range(3):
+        assert not log.put(event())
+    (counted,) = log.core.skips.save()
+    assert isinstance(counted.record, Skipped)
+    assert (counted.record.events, counted.record.since) == (3, T0 + 1_000)
+    # While it is not entitled, disabling and enabling it collects nothing, and makes no second gap.
+    log.obey(number=3, window_events=2, entitled=False, state="disabled", after=1_000)
+    log.obey(number=4, window_events=2, entitled=False, after=1_000)
+    assert not log.put(event())
+    log.obey(number=5, window_events=2, after=4_000)
+    assert not log.put(event())
+    (resumed,) = batches(log.put(event()))
+    assert (resumed.sequence, resumed.first_event, resumed.last_event) == (2, 2, 3)
+    assert resumed.gap == f"{T0 + 1_000}-{T0 + 7_000}"
+    assert resumed.previous_digest == last.digest
+
+
 def test_what_is_not_collected_while_disabled_is_counted_in_whatever_form_it_comes() -> None:
     log = Log()
     log.obey(state="disabled")
