@@ -12,7 +12,7 @@ from secrets import token_hex
 from _receivers import Door, Receivers
 
 from auditcast.console.demo.workers import Worker
-from auditcast.console.revisions import secret_text
+from auditcast.console.sealed import secret_text
 from auditcast.kafka import clients, topics
 from auditcast.kafka.local import Broker
 from auditcast.kafka.names import Topics

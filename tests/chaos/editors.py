@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from auditcast.console.choices import Choices
 from auditcast.console.demo.customers import Customers
 from auditcast.console.demo.simulator import Scope, Workspace
-from auditcast.console.revisions import Choices
 from auditcast.kafka.errors import BrokerUnavailable
 from tests.chaos import plan
 from tests.chaos.journal import Journal

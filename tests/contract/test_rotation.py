@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from auditcast.console import revisions
+from auditcast.console.choices import Choices, Rules
 from auditcast.console.registry import Registry
-from auditcast.console.revisions import Choices, Rules
 from auditcast.console.rotation import rotate
+from auditcast.console.sealed import open_headers
 from auditcast.kafka.settings import Connection
 from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.records import Revision
@@ -38,7 +39,7 @@ def plainly(revisions: Sequence[Revision]) -> Iterator[Revision]:
 def opened(revision: Revision, key: str) -> tuple[str, dict[str, str]]:
     sealer = Sealer([key])
     secret = sealer.open(f"{revision.destination}/secret", revision.secret)
-    return secret, revisions.open_headers(revision, sealer)
+    return secret, open_headers(revision, sealer)
 
 
 def test_everything_opens_with_the_new_key_alone_and_a_repetition_does_nothing(topics: Connection) -> None:

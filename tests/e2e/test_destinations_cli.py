@@ -13,7 +13,7 @@ from msgspec import Struct
 from auditcast.console import __main__ as umbrella
 from auditcast.console.appender import append
 from auditcast.console.registry import Registry
-from auditcast.console.revisions import open_headers
+from auditcast.console.sealed import open_headers
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of

@@ -6,10 +6,13 @@ from rich.table import Table
 from rich.text import Text
 
 from auditcast.console.ago import ago, span
-from auditcast.console.showing import printable
+from auditcast.console.diagnosis import advice
+from auditcast.console.moments import second_text
+from auditcast.console.showing import options_shape, printable
 from auditcast.console.statuses import LeftOut, state_of
 from auditcast.console.telling import FAILING
 from auditcast.schemas.attributes import time_text
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Attempt, Revision, Status
 
 STYLES = {"active": "green", "failing": "red", "paused": "yellow", "gone": "red", "disabled": "dim", "deleted": "dim"}
@@ -28,7 +31,7 @@ def table(revisions: Iterable[Revision], statuses: Mapping[str, Status], now: in
     for revision in revisions:
         status = statuses.get(revision.destination)
         state = state_of(revision, status)
-        described = (printable(revision.description), printable(revision.url), _scope(revision))
+        described = (printable(revision.description), _url(revision), _scope(revision))
         lines.add_row(
             Text("\n").join((Text(revision.destination, "bold"), *map(Text, filter(None, described)))),
             _last(status, now).replace(" (", "\n("),
@@ -44,31 +47,40 @@ def card(revision: Revision, status: Status | None, left_out: LeftOut, now: int)
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
-    for title, value in (*_settings(revision, status), *_fortune(status, left_out, now)):
+    for title, value in (*_settings(revision, status, now), *_fortune(revision, status, left_out, now)):
         lines.add_row(title, value)
     return lines
 
 
-def _settings(revision: Revision, status: Status | None) -> Iterator[tuple[str, str]]:
+def _settings(revision: Revision, status: Status | None, now: int) -> Iterator[tuple[str, str]]:
     yield "Id", revision.destination
     yield "State", _condition(revision, status)
     yield "For", _scope(revision)
     yield "Description", printable(revision.description) or "-"
-    yield "URL", printable(revision.url)
-    yield "Headers", ", ".join(printable(header.name) for header in revision.headers) or "-"
-    yield "Alerts to", ", ".join(map(printable, revision.alert_to)) or "-"
-    yield "Format", revision.format
+    yield "URL", _url(revision)
+    yield "Headers", _listed(header.name for header in revision.headers)
+    yield "Alerts to", _listed(revision.alert_to)
+    yield "Format", _format(revision)
+    yield "Options", _listed(f"{name}={value}" for name, value in options_shape(revision).items())
+    yield "Filters", "; ".join(_filters(revision)) or "-"
+    yield "Redacted", "; ".join(_redacted(revision)) or "-"
     yield "Window", f"{_counted(revision.window_events, 'event')} or {revision.window_ms // 1000} s"
+    yield "Signatures", "HMAC-SHA256, and Ed25519 (v1a)" if revision.asymmetric else "HMAC-SHA256"
+    if revision.next_secret:
+        yield "Rotation", _rotation(revision, now)
+    yield "Besides", _listed(_extras(revision))
     yield "Base URL", printable(revision.base_url)
     yield "Type prefix", printable(revision.type_prefix)
     yield "Revision", f"{revision.number}, written {time_text(revision.changed_at)}"
 
 
-def _fortune(status: Status | None, left_out: LeftOut, now: int) -> Iterator[tuple[str, str]]:
+def _fortune(revision: Revision, status: Status | None, left_out: LeftOut, now: int) -> Iterator[tuple[str, str]]:
     yield "Last delivery", _last(status, now)
     if status is not None:
         if status.last is not None:
             yield "Last answer", _answer(status.last)
+            if status.failures:
+                yield "What to do", printable(advice(status.last, revision)) or "-"
         if status.failures:
             yield "Failures in a row", f"{status.failures}{_since(status.failing_since, now)}"
         if status.last_success is not None and status.failures:
@@ -132,6 +144,48 @@ def _dead_letters(status: Status, now: int) -> str:
     if not status.dead_letters or status.last_dead_letter is None:
         return str(status.dead_letters)
     return f"{status.dead_letters}, the newest {ago(status.last_dead_letter, now)}: {printable(status.last_reason)}"
+
+
+def _url(revision: Revision) -> str:
+    return printable(revision.url) + (" (sealed)" if revision.sealed_url else "")
+
+
+def _format(revision: Revision) -> str:
+    form = FORMATS.get(revision.format)
+    return f"{revision.format} ({form.title})" if form else f"{printable(revision.format)} (not known here)"
+
+
+def _filters(revision: Revision) -> Iterator[str]:
+    if revision.categories:
+        yield f"category {' or '.join(map(printable, revision.categories))}"
+    if revision.actions:
+        yield f"action {' or '.join(map(printable, revision.actions))}"
+    if revision.outcome:
+        yield f"outcome {printable(revision.outcome)}"
+
+
+def _redacted(revision: Revision) -> Iterator[str]:
+    if revision.dropped:
+        yield f"left out: {_listed(revision.dropped)}"
+    if revision.hashed:
+        yield f"hashed: {_listed(revision.hashed)}"
+
+
+def _rotation(revision: Revision, now: int) -> str:
+    if now >= revision.rotation_ends:
+        return f"ended at {second_text(revision.rotation_ends)}: only the new secret counts"
+    return (
+        f"ends at {second_text(revision.rotation_ends)} (in {span(revision.rotation_ends - now)}): both secrets count"
+    )
+
+
+def _extras(revision: Revision) -> Iterator[str]:
+    extras = {"gzip": revision.gzip, "handshake": revision.handshake, "manifests": revision.manifests}
+    return (name for name, on in extras.items() if on)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(map(printable, texts)) or "-"
 
 
 def _scope(revision: Revision) -> str:

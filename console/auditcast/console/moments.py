@@ -15,6 +15,14 @@ class NoMoment(AuditcastError):
     """A text that says no time."""
 
 
+def duration(text: str) -> int:
+    """The length of time in ms that `text` says; raises `NoMoment`."""
+    found = _AGO.fullmatch(text.strip())
+    if found is None:
+        raise NoMoment(f"{text[:40]!r} says no length of time: write it as 30m, 12h or 7d")
+    return int(found[1]) * _UNITS_MS[found[2]]
+
+
 def moment(text: str, now: int) -> int:
     """The time in ms since 1970 that `text` says, `now` being that too; without a zone it is UTC. Raises `NoMoment`."""
     ago = _AGO.fullmatch(text.strip())

@@ -4,31 +4,23 @@ A function that finds nothing to change returns the very revision it was given. 
 are the registry's to set.
 """
 
-import base64
-from collections.abc import Sequence
-
-from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from auditcast.console.choices import Choices, Rules, applied
+from auditcast.console.sealed import open_headers, open_url, secret_place
 from auditcast.schemas.destinations import (
-    checked_alert_to,
-    checked_description,
-    checked_headers,
     checked_id,
     checked_scope,
-    checked_window_events,
-    checked_window_seconds,
+    family_of,
+    known_format,
+    most_bytes,
+    most_events,
     newest_format,
 )
-from auditcast.schemas.errors import AuditcastError, WrongSealingKey
-from auditcast.schemas.formats import FORMATS
-from auditcast.schemas.networks import Network
-from auditcast.schemas.records import Revision, SealedHeader, State
-from auditcast.schemas.sealing import Sealer
-from auditcast.schemas.urls import normal_url
+from auditcast.schemas.errors import AuditcastError
+from auditcast.schemas.records import Revision, State
 
-SECRET_BYTES = 32
-Headers = Sequence[tuple[str, str]]
+DEFAULT_FORMAT = "cloudevents"
 
 
 class AlreadyThere(AuditcastError):
@@ -37,38 +29,6 @@ class AlreadyThere(AuditcastError):
 
 class Gone(AuditcastError):
     """The destination was deleted, which is final."""
-
-
-class Choices(Struct, frozen=True, kw_only=True):
-    """What a person chose, unchecked. UNSET leaves a setting as it is, or at its default in a new destination.
-
-    `headers` are added or put in the place of those of the same name; `without` are names to be removed. `alert_to` are
-    addresses to be added, `no_alert_to` to be removed.
-    """
-
-    url: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    format: str | UnsetType = UNSET
-    window_events: int | UnsetType = UNSET
-    window_seconds: int | UnsetType = UNSET
-    headers: Headers = ()
-    without: Sequence[str] = ()
-    alert_to: Sequence[str] = ()
-    no_alert_to: Sequence[str] = ()
-
-
-class Rules(Struct, frozen=True, kw_only=True):
-    """What the operator set: the keys, the networks that may be used, and what events of the platform look like."""
-
-    sealer: Sealer
-    allowed: Sequence[Network]
-    base_url: str
-    type_prefix: str
-
-
-def secret_text(raw: bytes) -> str:
-    """A destination's secret as its owner gets it."""
-    return "whsec_" + base64.b64encode(raw).decode()
 
 
 def created(  # noqa: PLR0913  (each is one choice)
@@ -84,6 +44,7 @@ def created(  # noqa: PLR0913  (each is one choice)
 ) -> Revision:
     """A new destination; raises `InvalidDestination`."""
     workspace, organization = checked_scope(workspace, organization)
+    form = known_format(newest_format(choices.format or DEFAULT_FORMAT))
     blank = Revision(
         destination=checked_id(id),
         number=0,
@@ -92,19 +53,26 @@ def created(  # noqa: PLR0913  (each is one choice)
         changed_at=0,
         workspace=workspace,
         organization=organization,
-        url=normal_url(choices.url or "", rules.allowed),
-        secret=rules.sealer.seal(_secret_place(id), secret),
+        secret=rules.sealer.seal(secret_place(id), secret),
         epoch=epoch,
+        format=form.name,
+        window_events=most_events(form),
+        max_body_bytes=most_bytes(form),
         base_url=rules.base_url,
         type_prefix=rules.type_prefix,
     )
-    return edited(blank, choices, rules)
+    return edited(blank, replace(choices, url=choices.url or ""), rules)
 
 
-def same_as(existing: Revision, wanted: Revision, rules: Rules) -> Revision:
-    """`existing` if a repeated `add` asks for what is there already; raises `AlreadyThere` and `Gone`."""
+def same_as(existing: Revision, wanted: Revision, choices: Choices, rules: Rules) -> Revision:
+    """`existing` if a repeated `add` asks for what is there already; raises `AlreadyThere` and `Gone`.
+
+    Who names no version of the format gets the newest that there is, and meant the same when that was an older one.
+    """
     alive(existing)
-    if _settings(existing, rules.sealer) != _settings(wanted, rules.sealer):
+    if "/" not in (choices.format or "") and family_of(existing.format) == family_of(wanted.format):
+        wanted = replace(wanted, format=existing.format, max_body_bytes=existing.max_body_bytes)
+    if _settings(existing, rules) != _settings(wanted, rules):
         raise AlreadyThere(
             f"{existing.destination} exists with other settings: change it with 'auditcast destinations edit',"
             " or add under another id"
@@ -114,26 +82,7 @@ def same_as(existing: Revision, wanted: Revision, rules: Rules) -> Revision:
 
 def edited(revision: Revision, choices: Choices, rules: Rules) -> Revision:
     """`revision` with what was chosen; raises `InvalidDestination` and `Gone`."""
-    alive(revision)
-    fields: dict[str, object] = {}
-    if choices.url is not UNSET:
-        fields["url"] = normal_url(choices.url, rules.allowed)
-    if choices.description is not UNSET:
-        fields["description"] = checked_description(choices.description)
-    if choices.window_events is not UNSET:
-        fields["window_events"] = checked_window_events(choices.window_events)
-    if choices.window_seconds is not UNSET:
-        fields["window_ms"] = checked_window_seconds(choices.window_seconds) * 1000
-    if choices.format is not UNSET:
-        name = newest_format(choices.format)
-        fields |= {"format": name, "max_body_bytes": FORMATS[name].max_body_bytes}
-    if choices.headers or choices.without:
-        fields["headers"] = _headers(revision, choices, rules.sealer)
-    if choices.alert_to or choices.no_alert_to:
-        removed = {address.lower() for address in choices.no_alert_to}
-        kept = [address for address in revision.alert_to if address.lower() not in removed]
-        fields["alert_to"] = checked_alert_to([*kept, *choices.alert_to])
-    return _changed(revision, replace(revision, **fields))
+    return applied(alive(revision), choices, rules)
 
 
 def enabled(revision: Revision) -> Revision:
@@ -171,67 +120,18 @@ def _put(revision: Revision, state: State, *, paused: bool) -> Revision:
     return replace(revision, state=state, paused=paused, because="")
 
 
-def open_headers(revision: Revision, sealer: Sealer) -> dict[str, str]:
-    """The custom headers with their values, by name."""
-    return {header.name: sealer.open(_place(revision, header.name), header.sealed) for header in revision.headers}
-
-
-def resealed(revision: Revision, sealer: Sealer, newest: Sealer) -> Revision:
-    """`revision` with everything sealed by `newest`, what is so already left as it is; raises `WrongSealingKey`.
-
-    Also one that is deleted: what is still to be delivered for it needs its secret.
-    """
-
-    def again(place: str, sealed: bytes) -> bytes:
-        try:
-            newest.open(place, sealed)
-        except WrongSealingKey:
-            return newest.seal(place, sealer.open(place, sealed))
-        return sealed
-
-    secret = again(_secret_place(revision.destination), revision.secret)
-    headers = [
-        SealedHeader(header.name, again(_place(revision, header.name), header.sealed)) for header in revision.headers
-    ]
-    return _changed(revision, replace(revision, secret=secret, headers=headers))
-
-
-def _headers(revision: Revision, choices: Choices, sealer: Sealer) -> list[SealedHeader]:
-    values = open_headers(revision, sealer)
-    sealed = {header.name: header for header in revision.headers}
-    gone = {name.lower() for name in choices.without} | {name.lower() for name, _ in choices.headers}
-    kept = [(name, value) for name, value in values.items() if name.lower() not in gone]
-    checked_headers(list(choices.headers))  # first by themselves: numbers in errors count what the person gave
-    result = []
-    for name, value in checked_headers([*kept, *choices.headers]):
-        # Sealing again gives other bytes; a header given as it is already is no change.
-        same = values.get(name) == value
-        result.append(sealed[name] if same else SealedHeader(name, sealer.seal(_place(revision, name), value)))
-    return sorted(result, key=lambda header: header.name.lower())
-
-
-def _secret_place(destination: str) -> str:
-    return f"{destination}/secret"
-
-
-def _place(revision: Revision, name: str) -> str:
-    return f"{revision.destination}/headers/{name.lower()}"
-
-
-def _settings(revision: Revision, sealer: Sealer) -> tuple[Revision, dict[str, str]]:
-    """What a person chose of it, comparable."""
-    bare = replace(
-        revision, number=0, nonce="", changed_at=0, state="active", paused=False, because="", headers=[], secret=b"",
-        epoch="", base_url="", type_prefix="",
-    )  # fmt: skip
-    return bare, open_headers(revision, sealer)
-
-
 def alive(revision: Revision) -> Revision:
+    """`revision`, if it may still be changed; raises `Gone`."""
     if revision.state == "deleted":
         raise Gone(f"{revision.destination} was deleted, which is final: add a new destination")
     return revision
 
 
-def _changed(revision: Revision, wanted: Revision) -> Revision:
-    return revision if wanted == revision else wanted
+def _settings(revision: Revision, rules: Rules) -> tuple[Revision, dict[str, str], str]:
+    """What a person chose of it, comparable."""
+    bare = replace(
+        revision, number=0, nonce="", changed_at=0, state="active", paused=False, because="", headers=[], secret=b"",
+        epoch="", base_url="", type_prefix="", entitled=True, salt=b"", url="",
+        sealed_url=bytes(bool(revision.sealed_url)),        next_secret=b"", rotation_ends=0,
+    )  # fmt: skip
+    return bare, open_headers(revision, rules.sealer), open_url(revision, rules.sealer)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 
 from auditcast.console.registry import Registry, UnknownDestination
-from auditcast.console.revisions import resealed
+from auditcast.console.sealed import resealed
 from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer

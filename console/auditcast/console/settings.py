@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from auditcast.kafka.settings import AllowedNetworks, BaseUrl, Connection, SealingKeys, TypePrefix
+from auditcast.kafka.settings import (
+    AllowedNetworks,
+    BaseUrl,
+    CatalogueFile,
+    Connection,
+    SealingKeys,
+    SigningKeys,
+    TypePrefix,
+)
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -49,3 +57,16 @@ class Entitlement(Struct, frozen=True, kw_only=True):
             " a plan have, too; after a change run 'auditcast workspaces apply'"
         ),
     ] = ("enterprise",)
+
+
+class Events(Struct, frozen=True, kw_only=True):
+    """What the platform's events are."""
+
+    catalogue: CatalogueFile = ""
+
+
+class Signing(Struct, frozen=True, kw_only=True):
+    """What the platform signs with."""
+
+    sealing_keys: SealingKeys
+    signing_keys: SigningKeys = ()

@@ -1,13 +1,15 @@
 """How destinations and test results are shown: to people, and as JSON to scripts (shapes: docs/destinations.md).
 
-Neither a secret nor a header's value is ever among it; headers are shown by their names.
+Neither a secret nor a header's value is ever among it; headers are shown by their names, sealed URLs by their origin.
 """
 
 import json
 from typing import Any
 
+from auditcast.console.diagnosis import advice
 from auditcast.console.statuses import LeftOut, state_of
 from auditcast.schemas.attributes import time_text
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Attempt, Revision, Status, TestResult
 
 
@@ -29,17 +31,37 @@ def destination_shape(revision: Revision) -> dict[str, Any]:
         "organization": revision.organization,
         "description": revision.description,
         "url": revision.url,
+        "secret_url": bool(revision.sealed_url),
         "headers": [header.name for header in revision.headers],
         "alert_to": revision.alert_to,
         "format": revision.format,
+        "options": options_shape(revision),
         "window_events": revision.window_events,
         "window_seconds": revision.window_ms // 1000,
+        "categories": revision.categories,
+        "actions": revision.actions,
+        "outcome": revision.outcome or None,
+        "dropped": revision.dropped,
+        "hashed": revision.hashed,
+        "gzip": revision.gzip,
+        "ed25519": revision.asymmetric,
+        "handshake": revision.handshake,
+        "manifests": revision.manifests,
+        "rotation_ends": _time(revision.rotation_ends) if revision.next_secret else None,
+        "entitled": revision.entitled,
         "base_url": revision.base_url,
         "type_prefix": revision.type_prefix,
     }
 
 
-def result_shape(result: TestResult) -> dict[str, Any]:
+def options_shape(revision: Revision) -> dict[str, str]:
+    """The format's options by name, also those that are at their defaults, if the format is known here."""
+    form = FORMATS.get(revision.format)
+    defaults = {option.name: option.default for option in form.options} if form else {}
+    return defaults | {option.name: option.value for option in revision.options}
+
+
+def result_shape(result: TestResult, revision: Revision) -> dict[str, Any]:
     """A test delivery as JSON has it; `error` and `detail` say why nothing, or no success, was answered."""
     return {
         "delivered": result.delivered,
@@ -48,6 +70,7 @@ def result_shape(result: TestResult) -> dict[str, Any]:
         "error": result.attempt.error,
         "detail": result.attempt.detail,
         "answer": result.attempt.answer,
+        "advice": "" if result.delivered else advice(result.attempt, revision),
         "batch": result.batch,
         "destination": result.destination,
     }
@@ -60,6 +83,7 @@ def status_shape(revision: Revision, status: Status | None, left_out: LeftOut) -
         "state": state_of(revision, status),
         "at": _time(known.at or None),
         "last_attempt": _attempt_shape(known.last),
+        "advice": advice(known.last, revision) if known.last and known.failures else "",
         "last_success": _time(known.last_success),
         "failures": known.failures,
         "failing_since": _time(known.failing_since),
@@ -77,8 +101,8 @@ def status_shape(revision: Revision, status: Status | None, left_out: LeftOut) -
     }
 
 
-def outcome(result: TestResult) -> str:
-    """A test delivery in some lines."""
+def outcome(result: TestResult, revision: Revision) -> str:
+    """A test delivery in some lines, and what to do if it failed."""
     attempt = result.attempt
     verdict = "delivered" if result.delivered else "not delivered"
     status = f"status {attempt.status}" if attempt.status is not None else "no answer"
@@ -87,7 +111,9 @@ def outcome(result: TestResult) -> str:
         lines.append(printable(": ".join(part for part in (attempt.error, attempt.detail) if part)))
     if attempt.answer:
         lines += ["The answer begins:", *(f"  {printable(line)}" for line in attempt.answer.splitlines())]
-    return "\n".join(lines)
+    if not result.delivered:
+        lines.append(printable(advice(attempt, revision)))
+    return "\n".join(filter(None, lines))
 
 
 def printable(text: str) -> str:

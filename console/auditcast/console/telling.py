@@ -1,5 +1,6 @@
 """What a command has done to a destination, and what becomes of its backlog: one sentence each, for people."""
 
+from auditcast.console.moments import second_text
 from auditcast.schemas.records import Revision
 
 GONE = "gone"
@@ -61,6 +62,40 @@ def deleted(revision: Revision) -> str:
         f"{revision.destination} is deleted: nothing is collected any more;"
         " what was collected before is still delivered."
     )
+
+
+def rotating(revision: Revision, secret: str) -> str:
+    """It has a new secret beside the old one until `rotation_ends`, which may be now."""
+    name = revision.destination
+    keep = f"{name} has a new secret.\n\n  Secret: {secret}\n\nKeep it now: it is never shown again."
+    if revision.rotation_ends <= revision.changed_at:
+        return f"{keep} It alone signs from now on."
+    return (
+        f"{keep}\nUntil {second_text(revision.rotation_ends)} both count: X-Webhook-Signature is made with the old one,"
+        " X-Webhook-Signature-Next with the new one, and webhook-signature holds one of each; from then on only the new"
+        f" one.\n'auditcast destinations rotate-secret {name} --finish' ends the old one earlier,"
+        " and --cancel instead keeps it."
+    )
+
+
+def perhaps_rotating(destination: str, secret: str) -> str:
+    """Nobody knows whether a rotation has begun; it could not be used without its secret."""
+    return (
+        f"This may be the new secret of {destination}: 'auditcast destinations show {destination}' says whether a"
+        f" rotation is under way.\n\n  Secret: {secret}\n"
+    )
+
+
+def rotated(revision: Revision) -> str:
+    return f"{revision.destination} is at its new secret: from now on that alone signs every delivery."
+
+
+def rotation_undone(revision: Revision) -> str:
+    return f"{revision.destination} is at its old secret again: the new one is void."
+
+
+def not_rotating(revision: Revision) -> str:
+    return f"{revision.destination} has one secret only: nothing to do."
 
 
 def unchanged(revision: Revision) -> str:

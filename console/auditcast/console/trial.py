@@ -15,11 +15,12 @@ from auditcast.kafka.views import View
 from auditcast.schemas import wire
 from auditcast.schemas.attributes import source_of, time_text, type_of
 from auditcast.schemas.chain import NO_GAP, body_digest
-from auditcast.schemas.destinations import newest_format
+from auditcast.schemas.destinations import known_format
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.events import Action, Actor, CloudEvent, Data, encode
 from auditcast.schemas.formats import Place, rendering
 from auditcast.schemas.records import Batch, Revision, TestResult
+from auditcast.schemas.redactions import redaction
 
 NOWHERE = -1
 """The partition and offsets of a batch whose event does not lie in the events topic."""
@@ -29,13 +30,19 @@ class NoAnswer(AuditcastError):
     """No deliverer reported in time."""
 
 
-def trial_batch(revision: Revision, batch_id: str, now: int) -> Batch:
-    """The test batch for a destination in its format, at `now` in ms."""
-    # A newer console may have written a format that is unknown here.
-    form = rendering(newest_format(revision.format), revision.options)
+def trial_batch(revision: Revision, batch_id: str, now: int, salt: bytes = b"") -> Batch:
+    """The test batch for a destination in its format, at `now` in ms; `salt` is that of its hashed fields, if any.
+
+    Its event is redacted as any other, and sent whatever the filters say: a test that they swallow would tell nothing.
+    """
+    form = rendering(known_format(revision.format).name, revision.options)
     event = _event(revision, batch_id, now)
+    raw = encode(event)
+    redact = redaction(revision, salt)
+    if redact is not None:
+        event, raw = redact(raw)
     place = Place(stream="", sequence=0, first_event=0, opened=now, gap=NO_GAP, previous_digest="")
-    body = form.join([form.render(event, encode(event))], place)
+    body = form.join([form.render(event, raw)], place)
     return Batch(
         id=batch_id,
         destination=revision.destination,
@@ -58,10 +65,10 @@ def trial_batch(revision: Revision, batch_id: str, now: int) -> Batch:
     )
 
 
-def try_out(connection: Connection, revision: Revision, timeout: float) -> TestResult:
+def try_out(connection: Connection, revision: Revision, timeout: float, salt: bytes = b"") -> TestResult:
     """Have a deliverer send a test, and wait for its report for `timeout` seconds; raises `NoAnswer`."""
     topics = Topics(connection.topic_prefix)
-    batch = trial_batch(revision, f"test-{secrets.token_hex(8)}", time.time_ns() // 1_000_000)
+    batch = trial_batch(revision, f"test-{secrets.token_hex(8)}", time.time_ns() // 1_000_000, salt)
     reports: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def take(key: bytes, value: bytes | None) -> None:

@@ -80,6 +80,9 @@ TypePrefix = Annotated[
         extra={FORM: "letters, digits, '.', '_' and '-', at most 200"},
     ),
 ]
+CatalogueFile = Annotated[
+    str, Meta(description="A TOML file with the platform's own categories and actions, beside the built-in ones")
+]
 
 
 class Connection(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from auditcast.kafka.settings import BaseUrl, Connection, TypePrefix
+from auditcast.kafka.settings import BaseUrl, CatalogueFile, Connection, TypePrefix
 
 EncodingName = Literal["json", "avro"]
 
@@ -15,9 +15,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     connection: Connection
     base_url: BaseUrl = "https://atmos-pro.com"
     type_prefix: TypePrefix = "pro.atmos"
-    catalogue: Annotated[
-        str, Meta(description="A TOML file with the platform's own categories and actions, beside the built-in ones")
-    ] = ""
+    catalogue: CatalogueFile = ""
     encoding: Annotated[
         EncodingName, Meta(description="How events lie in the log: CloudEvents JSON, or AuditEvent in Avro")
     ] = "json"

@@ -1,4 +1,4 @@
-"""The rules for a destination's settings; its URL's are in urls.py.
+"""The rules for a destination's settings; its URL's are in urls.py, those about events in filters.py.
 
 Each function takes what a person wrote and returns it in its one form, or raises `InvalidDestination` with the
 setting's name and what to do; no text ever repeats a header's value.
@@ -6,18 +6,22 @@ setting's name and what to do; no text ever repeats a header's value.
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import idna
 
 from auditcast.schemas.errors import InvalidDestination
 from auditcast.schemas.formats import FORMATS, NEWEST
+from auditcast.schemas.formats.base import Format, chosen
 
 MAX_HEADERS = 20
 MAX_HEADER_NAME = 128
 MAX_HEADER_VALUE = 4096
 MAX_HEADERS_TOTAL = 8192
 """Names and values together, in bytes: common servers refuse a request with more than this."""
+
+MAX_BODY_BYTES = 900_000
+"""The largest body that the pipeline's own topics take, whatever an intake would."""
 
 MAX_DESCRIPTION = 256
 MAX_SCOPE_ID = 256
@@ -92,10 +96,22 @@ def _address(text: str) -> str:
     return f"{mailbox}@{host.removesuffix('.')}"
 
 
-def checked_window_events(number: int) -> int:
+def most_events(form: Format) -> int:
+    """The most events that a window may hold in the format `form`."""
+    return min(WINDOW_EVENTS[-1], form.max_events)
+
+
+def most_bytes(form: Format) -> int:
+    """The largest body in the format `form`."""
+    return min(MAX_BODY_BYTES, form.max_body_bytes)
+
+
+def checked_window_events(number: int, form: Format) -> int:
     """The number of events that closes a window."""
-    if number not in WINDOW_EVENTS:
-        raise InvalidDestination("window events", f"is {number}, but must be from 1 to {WINDOW_EVENTS[-1]}")
+    most = most_events(form)
+    if not 1 <= number <= most:
+        where = f" in the format {form.name}" if most < WINDOW_EVENTS[-1] else ""
+        raise InvalidDestination("window events", f"is {number}, but must be from 1 to {most}{where}")
     return number
 
 
@@ -112,9 +128,59 @@ def newest_format(text: str) -> str:
     if name not in FORMATS:
         known = sorted({*NEWEST, *FORMATS})
         near = difflib.get_close_matches(text, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(NEWEST))}"
         raise InvalidDestination("format", f"there is no such format: {hint}")
     return name
+
+
+def known_format(name: str) -> Format:
+    """The format that a revision names: one that a newer console wrote may not be known here."""
+    if name not in FORMATS:
+        raise InvalidDestination("format", f"{name} is not known here: upgrade auditcast first")
+    return FORMATS[name]
+
+
+def family_of(name: str) -> str:
+    """A format without its version."""
+    return name.partition("/")[0]
+
+
+def checked_successor(current: str, text: str) -> str:
+    """The format `text`, if a destination of the format `current` may have it: a version of the same one.
+
+    So no batch ever goes to an intake of another format than its own.
+    """
+    name = newest_format(text)
+    if family_of(name) != family_of(current):
+        raise InvalidDestination(
+            "format",
+            f"a destination's format stays {family_of(current)}: add another destination with"
+            f" --format {family_of(name)}, then delete this one",
+        )
+    return name
+
+
+def checked_options(form: Format, given: Mapping[str, str]) -> dict[str, str]:
+    """Those of the options `given` that are not the format's defaults, by name; each is checked."""
+    defaults = {option.name: option.default for option in form.options}
+    found = chosen(form.options, given)
+    return {name: found[name] for name in sorted(found) if found[name] != defaults[name]}
+
+
+def check_required(form: Format, names: Iterable[str]) -> None:
+    """Return if `names` of custom headers, in any case, has every one that the intake refuses to do without."""
+    given = {name.lower() for name in names}
+    for header in form.required_headers:
+        if header.name.lower() not in given:
+            raise InvalidDestination(
+                "headers", f"{form.title} needs the header {header.name}: give it, as in --header '{header.example}'"
+            )
+
+
+def check_gzip(form: Format) -> None:
+    """Return if the intake takes packed bodies."""
+    if not form.gzip:
+        raise InvalidDestination("gzip", f"{form.title} takes no packed bodies: give --no-gzip, or leave it out")
 
 
 def checked_headers(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -5,6 +5,8 @@ As text a key is `whsk_` and Base64, its public half `whpk_` and Base64 (Standar
 
 import base64
 import binascii
+import hashlib
+import json
 from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidSignature
@@ -51,6 +53,18 @@ def genuine(public_key: str, content: bytes, signature: str) -> bool:
     except (InvalidSignature, ValueError):  # ValueError: it is no key, or no Base64
         return False
     return True
+
+
+def web_key(public_key: str) -> dict[str, str]:
+    """A public half (`whpk_…`) as a JSON Web Key (RFC 8037), its id the key's thumbprint (RFC 7638)."""
+    raw = base64.b64decode(public_key.removeprefix(PUBLIC), validate=True)
+    essence = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
+    thumbprint = hashlib.sha256(json.dumps(essence, separators=(",", ":"), sort_keys=True).encode()).digest()
+    return {**essence, "kid": _base64url(thumbprint), "use": "sig", "alg": "EdDSA"}
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _seed(key: str) -> bytes:

@@ -57,6 +57,11 @@ def normal_url(text: str, allowed: Sequence[Network] = ()) -> str:
     return url
 
 
+def origin_of(url: str) -> str:
+    """What may be seen of `url`, which has its one form, if the rest is a credential: `https://host` or with a port."""
+    return "/".join(url.split("/", 3)[:3])
+
+
 def _host(text: str, allowed: Sequence[Network]) -> str:
     if text.startswith("["):
         return f"[{_ipv6(text[1:-1], allowed)}]"

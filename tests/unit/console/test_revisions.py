@@ -1,13 +1,16 @@
 """What commands make of a destination: only what was chosen changes, nothing chosen changes nothing."""
 
+import hmac
 from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
 from auditcast.console import revisions, telling
+from auditcast.console.choices import Choices, Rules
 from auditcast.console.headers import given_headers
-from auditcast.console.revisions import AlreadyThere, Choices, Gone, Rules
+from auditcast.console.revisions import AlreadyThere, Gone
+from auditcast.console.sealed import open_headers, open_salt
 from auditcast.console.showing import outcome, printable
 from auditcast.console.trial import trial_batch
 from auditcast.schemas import chain, events
@@ -39,7 +42,7 @@ def edited(revision: Revision, **choices: object) -> Revision:
 
 def test_a_new_destination_has_the_defaults_and_opens_only_at_its_own_place() -> None:
     revision = made()
-    assert (revision.window_events, revision.window_ms, revision.format) == (100, 30_000, "cloudevents/1")
+    assert (revision.window_events, revision.window_ms, revision.format) == (100, 30_000, "cloudevents/2")
     assert (revision.base_url, revision.type_prefix) == ("https://platform.example", "example.platform")
     assert RULES.sealer.open("dst_1/secret", revision.secret) == SECRET
     with pytest.raises(WrongSealingKey):
@@ -55,7 +58,7 @@ def test_an_edit_changes_what_was_chosen_and_nothing_else() -> None:
 def test_headers_are_added_replaced_and_removed_by_name_in_any_case() -> None:
     before = made(headers=[("X-Key", "a"), ("Authorization", "Bearer b"), ("X-Old", "c")])
     after = edited(before, headers=[("x-key", "d"), ("X-New", "e")], without=["X-OLD", "X-Never"])
-    opened = revisions.open_headers(after, RULES.sealer)
+    opened = open_headers(after, RULES.sealer)
     assert opened == {"Authorization": "Bearer b", "x-key": "d", "X-New": "e"}
     with pytest.raises(InvalidDestination, match="at most 20"):
         edited(after, headers=[(f"X-{number}", "v") for number in range(18)])
@@ -64,7 +67,7 @@ def test_headers_are_added_replaced_and_removed_by_name_in_any_case() -> None:
 def test_what_is_so_already_is_no_change() -> None:
     revision = made(description="SIEM", headers=[("X-Key", "a")])
     same = {"url": "https://SIEM.example.com:443", "description": "SIEM", "window_events": 100, "window_seconds": 30}
-    assert edited(revision, **same, format="cloudevents/1", headers=[("X-Key", "a")], without=["X-Other"]) is revision
+    assert edited(revision, **same, format="cloudevents", headers=[("X-Key", "a")], without=["X-Other"]) is revision
     assert revisions.enabled(revision) is revision
     off = revisions.disabled(revision)
     assert revisions.disabled(off) is off
@@ -116,15 +119,24 @@ def test_a_deleted_destination_can_only_be_deleted_again() -> None:
         with pytest.raises(Gone):
             change(gone)
     with pytest.raises(Gone):
-        revisions.same_as(gone, made(), RULES)
+        revisions.same_as(gone, made(), Choices(), RULES)
 
 
 def test_adding_again_is_no_change_only_with_the_same_settings() -> None:
     there = replace(made(headers=[("X-Key", "a")]), number=3, nonce="f", state="disabled")
-    assert revisions.same_as(there, made(headers=[("X-Key", "a")]), RULES) is there
+    assert revisions.same_as(there, made(headers=[("X-Key", "a")]), Choices(), RULES) is there
     for other in (made(), made(headers=[("X-Key", "b")]), made(headers=[("X-Key", "a")], window_events=1)):
         with pytest.raises(AlreadyThere):
-            revisions.same_as(there, other, RULES)
+            revisions.same_as(there, other, Choices(), RULES)
+
+
+def test_adding_again_means_the_version_that_was_the_newest_then_unless_one_is_named() -> None:
+    there = made(format="cloudevents/1")
+    assert revisions.same_as(there, made(), Choices(), RULES) is there
+    assert revisions.same_as(there, made(), Choices(format="cloudevents"), RULES) is there
+    named = Choices(format="cloudevents/2")
+    with pytest.raises(AlreadyThere):
+        revisions.same_as(there, made(format="cloudevents/2"), named, RULES)
 
 
 @pytest.mark.parametrize("given", [(["s3cr3t"], [], []), ([], ["s3cr3t"], []), ([], ["X-Key=s3cr3t"], [])])
@@ -147,10 +159,18 @@ def test_the_test_event_is_a_valid_event_outside_every_chain(scope: dict[str, st
     assert b'"sequence":"00000000000000000000"' in batch.body
 
 
+def test_the_test_event_is_redacted_as_any_other_and_sent_whatever_the_filters_say() -> None:
+    revision = made(hashed=["actor.id"], dropped=["description"], categories=["billing"], salt="c2FsdA==")
+    salt = open_salt(revision, RULES.sealer)
+    event = events.decode(trial_batch(revision, "test-1", 1_736_937_000_000, salt).body[1:-1])
+    assert event.data.description is None
+    assert event.data.actor.id == f"hmac-{hmac.digest(b'c2FsdA==', b'auditcast', 'sha256').hex()[:32]}"
+
+
 def test_a_hostile_answer_cannot_touch_the_terminal() -> None:
     hostile = "ok\x1b]0;title\x07\x1b[2J\x9b1m\r\nnext\u202eline\u2028\x00\x7f"
     attempt = Attempt(at=0, latency_ms=12, status=200, answer=hostile, error="http-status", detail=hostile)
-    shown = outcome(TestResult(batch="test-1", destination="dst_1", delivered=False, attempt=attempt))
+    shown = outcome(TestResult(batch="test-1", destination="dst_1", delivered=False, attempt=attempt), made())
     assert all(line.isprintable() for line in shown.split("\n"))
     assert shown.startswith("dst_1: not delivered, status 200, 12 ms\n")
     assert printable("Zürich ☃") == "Zürich ☃"

@@ -13,19 +13,27 @@ from hypothesis import strategies as st
 
 from auditcast.deliverers.request import headers
 from auditcast.schemas.destinations import (
+    check_gzip,
+    check_required,
     checked_alert_to,
     checked_description,
     checked_headers,
     checked_id,
+    checked_options,
     checked_scope,
+    checked_successor,
     checked_window_events,
     checked_window_seconds,
+    known_format,
     newest_format,
 )
 from auditcast.schemas.errors import InvalidDestination
+from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.formats.base import RequiredHeader
+from auditcast.schemas.formats.cloudevents import CloudEvents
 from auditcast.schemas.networks import forbidden, networks
 from auditcast.schemas.records import Batch
-from auditcast.schemas.urls import MAX_URL, normal_url
+from auditcast.schemas.urls import MAX_URL, normal_url, origin_of
 
 NORMAL = {
     "HTTPS://SIEM.Example.com:443": "https://siem.example.com/",
@@ -170,10 +178,23 @@ def test_a_header_with_a_slip_is_refused_without_its_value(pairs: list[tuple[str
     assert "\n" not in str(caught.value)
 
 
+class Small(CloudEvents):
+    """An intake that takes little, and asks for much."""
+
+    title = "Small Intake"
+    max_events = 20
+    gzip = False
+    required_headers = (RequiredHeader("X-Api-Key", "X-Api-Key: KEY"),)
+
+
+SMALL = Small("cloudevents/1")
+
+
 @pytest.mark.parametrize(
     ("check", "bad", "good"),
     [
-        (checked_window_events, (0, 101), (1, 100)),
+        (lambda number: checked_window_events(number, SMALL), (0, 21), (1, 20)),
+        (lambda number: checked_window_events(number, FORMATS["cloudevents/2"]), (0, 101), (1, 100)),
         (checked_window_seconds, (0, 31), (1, 30)),
         (checked_id, ("", "a.b", "a/b", "ä", "a" * 65, "a\n"), ("dst_1",)),
         (checked_description, ("a\nb", "\x1b[2J", "a" * 257, "\udcff"), ("", "Our SIEM, Zürich")),
@@ -192,6 +213,39 @@ def test_other_settings_have_bounds(check: Callable[[object], object], bad: tupl
 def test_a_destination_has_exactly_one_scope(scope: tuple[str | None, str | None]) -> None:
     with pytest.raises(InvalidDestination):
         checked_scope(*scope)
+
+
+def test_what_an_intake_cannot_do_without_is_told_with_an_example() -> None:
+    check_required(SMALL, ["x-api-key"])
+    with pytest.raises(InvalidDestination, match=r"Small Intake needs the header X-Api-Key: .* --header 'X-Api-Key: K"):
+        check_required(SMALL, ["Authorization"])
+    with pytest.raises(InvalidDestination, match="Small Intake takes no packed bodies"):
+        check_gzip(SMALL)
+
+
+def test_options_are_kept_only_where_they_differ_from_the_defaults() -> None:
+    form = FORMATS["cloudevents/2"]
+    assert checked_options(form, {"content_type": "json"}) == {}
+    assert checked_options(form, {"content_type": "batch"}) == {"content_type": "batch"}
+    for wrong in ({"content_type": "xml"}, {"colour": "blue"}):
+        with pytest.raises(InvalidDestination):
+            checked_options(form, wrong)
+
+
+def test_a_destination_keeps_its_format_and_may_have_another_version_of_it() -> None:
+    assert checked_successor("cloudevents/1", "cloudevents") == "cloudevents/2"
+    assert checked_successor("cloudevents/2", "cloudevents/1") == "cloudevents/1"
+    with pytest.raises(InvalidDestination, match="add another destination with --format datadog, then delete this one"):
+        checked_successor("cloudevents/1", "datadog")
+    with pytest.raises(InvalidDestination, match="upgrade auditcast first"):
+        known_format("cloudevents/99")
+
+
+def test_of_a_secret_url_only_the_origin_is_seen() -> None:
+    assert origin_of(normal_url("https://hooks.example.com:8443/services/T0/B0?token=a")) == (
+        "https://hooks.example.com:8443"
+    )
+    assert origin_of(normal_url("https://[2606:4700::1111]/s3cr3t")) == "https://[2606:4700::1111]"
 
 
 def test_a_format_is_named_or_nearly_so() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from auditcast.console import options, revisions, telling
+from auditcast.console import options, revisions, sealed, telling
 from auditcast.console.arriving import (
     Arrival,
     arrival_lines,
@@ -24,32 +24,37 @@ from auditcast.console.arriving import (
 )
 from auditcast.console.backfilling import backfill
 from auditcast.console.cards import card, table
-from auditcast.console.options import json_option, setting_options
+from auditcast.console.choices import Choices
+from auditcast.console.format_listing import formats
+from auditcast.console.options import json_option, removing_options, setting_options
 from auditcast.console.registry import Registry
-from auditcast.console.revisions import Choices
+from auditcast.console.secret_rotation import rotate_secret
+from auditcast.console.sections import SectionedCommand
+from auditcast.console.settings import Destinations
 from auditcast.console.showing import as_json, destination_shape, outcome, result_shape, status_shape
 from auditcast.console.statuses import LeftOut, left_out, statuses
 from auditcast.console.tables import render
 from auditcast.console.trial import try_out
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.records import Revision
+from auditcast.schemas.sealing import Sealer
 
 
 @click.group("destinations")
 def command() -> None:
-    """Say where audit events are delivered to.
+    """Say where audit events are delivered to, which of them, and how.
 
-    Secrets and header values are sealed as they come in, and never shown again.
+    Secrets, header values and secret URLs are sealed as they come in, and never shown again.
     """
 
 
-command.add_command(backfill)
+for _other in (backfill, formats, rotate_secret):
+    command.add_command(_other)
 
 
-@command.command("add")
-@click.option("--workspace", help="Deliver the events of this workspace.")
-@click.option("--organization", help="Deliver the events of all workspaces of this organization.")
-@click.option("--url", required=True, help="Where to, as in https://siem.example.com/audit.")
+@command.command("add", cls=SectionedCommand)
+@options.option(options.WHAT, "--workspace", help="The events of this workspace.")
+@options.option(options.WHAT, "--organization", help="The events of all workspaces of this organization.")
 @setting_options
 @click.option("--disabled", is_flag=True, help="Collect nothing until it is enabled.")
 @click.option("--id", "id_", help="An id of your own; repeating the command with it does no harm.")
@@ -67,24 +72,29 @@ def add(  # noqa: PLR0913  (each is one option)
     json_: bool,
     **given: Any,
 ) -> None:
-    """Add a destination, and print its secret, this once."""
+    """Add a destination, and print its secret, this once.
+
+    An intake may ask for headers or options of its own: see 'auditcast destinations formats'.
+    """
     wished = wish(wait=wait, since=since, timeout=timeout, disabled=disabled)
     rules = options.rules()
-    secret = revisions.secret_text(secrets.token_bytes(revisions.SECRET_BYTES))
+    choices = options.choices(**given)
+    secret = sealed.secret_text(secrets.token_bytes(sealed.SECRET_BYTES))
     wanted = revisions.created(
         id_ if id_ is not None else _new_id(),
         workspace=workspace,
         organization=organization,
-        choices=options.choices(**given),
+        choices=choices,
         rules=rules,
         secret=secret,
         epoch=secrets.token_hex(8),
         state="disabled" if disabled else "active",
     )
+    _warn(options.doubts(choices))
     with _registry() as registry:
         now = registry.change(
             wanted.destination,
-            lambda newest: wanted if newest is None else revisions.same_as(newest, wanted, rules),
+            lambda newest: wanted if newest is None else revisions.same_as(newest, wanted, choices, rules),
         ).revision
     ours = now.secret == wanted.secret  # else another console added it, at any time before
     if not json_:
@@ -145,19 +155,21 @@ def show(*, id_: str, json_: bool) -> None:
         click.echo(render(lines), nl=False)
 
 
-@command.command("edit")
+@command.command("edit", cls=SectionedCommand)
 @click.argument("id_", metavar="ID")
-@click.option("--url", help="Deliver there from now on.")
 @setting_options
-@click.option("--remove-header", "without", multiple=True, metavar="NAME", help="Send this header no longer.")
-@click.option("--remove-alert-to", "no_alert_to", multiple=True, metavar="EMAIL", help="Tell this address no longer.")
+@removing_options
 @json_option
 def edit(*, id_: str, json_: bool, **given: Any) -> None:
-    """Change what is given, and leave the rest as it is."""
+    """Change what is given, and leave the rest as it is.
+
+    --category, --action and --outcome take the place of what was there before; --drop and --hash come on top of it.
+    """
     choices = options.choices(**given)
     if choices == Choices():
         raise click.UsageError("Nothing to change was given: see 'auditcast destinations edit --help'.")
     rules = options.rules()
+    _warn(options.doubts(choices))
     _apply(id_, lambda revision: revisions.edited(revision, choices, rules), telling.edited, json_=json_)
 
 
@@ -213,12 +225,16 @@ def delete(*, id_: str, yes: bool, json_: bool) -> None:
 )
 @json_option
 def test(*, id_: str, timeout: float, json_: bool) -> None:
-    """Have a deliverer send a signed test event, and print what was answered; exit code 1 if it was not taken."""
+    """Have a deliverer send a signed test event, and print what was answered, and what to do if it was not taken.
+
+    It is sent whatever the filters say. The exit code is 1 if it was not taken.
+    """
     connection = read(Connection, os.environ)
     with Registry(connection) as registry:
         revision = revisions.alive(registry.get(id_))
-    result = try_out(connection, revision, timeout)
-    click.echo(as_json(result_shape(result)) if json_ else outcome(result))
+    salt = sealed.open_salt(revision, _sealer()) if revision.hashed else b""
+    result = try_out(connection, revision, timeout, salt)
+    click.echo(as_json(result_shape(result, revision)) if json_ else outcome(result, revision))
     if not result.delivered:
         sys.exit(1)
 
@@ -241,6 +257,15 @@ def _with_status(connection: Connection, revisions: list[Revision]) -> list[dict
         | {"status": status_shape(each, fared.get(each.destination), counted.get(each.destination, LeftOut()))}
         for each in revisions
     ]
+
+
+def _warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        click.echo(f"auditcast: {sentence}", err=True)
+
+
+def _sealer() -> Sealer:
+    return Sealer([key.reveal() for key in read(Destinations, os.environ).sealing_keys])
 
 
 def _now() -> int:

@@ -4,9 +4,11 @@ import secrets
 from collections.abc import Callable
 
 from auditcast.console import revisions
+from auditcast.console.choices import Choices, Rules
 from auditcast.console.demo.simulator import Scope
 from auditcast.console.demo.stage import NETWORK, Stage
 from auditcast.console.registry import Change, Registry
+from auditcast.console.sealed import SECRET_BYTES, secret_text
 from auditcast.schemas.networks import networks
 from auditcast.schemas.records import Revision
 
@@ -21,7 +23,7 @@ class Customers:
         self.current: dict[str, Revision] = {}
         self._stage = stage
         self._registry = registry
-        self._rules = revisions.Rules(
+        self._rules = Rules(
             sealer=stage.sealer,
             allowed=networks([NETWORK]),
             base_url="https://atmos-pro.com",
@@ -31,13 +33,13 @@ class Customers:
     def add(self, scope: Scope) -> str:
         """A new destination at the stage's receiver, which expects it from now on; its id."""
         destination = f"dst_{secrets.token_hex(6)}"
-        secret = revisions.secret_text(secrets.token_bytes(revisions.SECRET_BYTES))
+        secret = secret_text(secrets.token_bytes(SECRET_BYTES))
         url = self._stage.expect(destination, secret)
         revision = revisions.created(
             destination,
             workspace=scope.workspace,
             organization=scope.organization,
-            choices=revisions.Choices(
+            choices=Choices(
                 url=url,
                 description=scope.name,
                 window_events=scope.window_events,
@@ -50,7 +52,7 @@ class Customers:
         self._change(destination, lambda newest: newest or revision)
         return destination
 
-    def edit(self, destination: str, choices: revisions.Choices) -> Revision:
+    def edit(self, destination: str, choices: Choices) -> Revision:
         """Other settings."""
         return self._on(destination, lambda newest: revisions.edited(newest, choices, self._rules))
 
