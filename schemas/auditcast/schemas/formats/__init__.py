@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from auditcast.schemas import records
-from auditcast.schemas.formats import axiom, cloudevents, datadog, ndjson, newrelic, slack
+from auditcast.schemas.formats import (
+    axiom,
+    cloudevents,
+    datadog,
+    elastic,
+    loki,
+    ndjson,
+    newrelic,
+    ocsf,
+    slack,
+    splunk,
+)
 from auditcast.schemas.formats.base import TAKEN, Format, Judgement, Pieces, Place, Rendering, Span, chosen
 
 _ALL: Sequence[Format] = (
@@ -14,6 +25,10 @@ _ALL: Sequence[Format] = (
     *newrelic.FORMATS,
     *ndjson.FORMATS,
     *slack.FORMATS,
+    *splunk.FORMATS,
+    *elastic.FORMATS,
+    *loki.FORMATS,
+    *ocsf.FORMATS,
 )
 
 FORMATS: dict[str, Format] = {form.name: form for form in _ALL}
