@@ -70,8 +70,8 @@ def item_of(destination: str, batch: Kept) -> Item:
 
 
 def verdict_in(attempted: Attempted, run: str) -> Verdict | None:
-    """What a report says about the copies of `run`, if anything; of a split batch its first part decides."""
-    if attempted.replay != run or attempted.fate == "split":
+    """What a report says about the copies of `run`, if anything; of one split, or taken partly, its first part does."""
+    if attempted.replay != run or attempted.fate in ("split", "partly"):
         return None
     if attempted.fate == "delivered":
         return Verdict(attempted.batch, Fate.DELIVERED)

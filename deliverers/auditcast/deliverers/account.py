@@ -13,6 +13,8 @@ NEWEST_STREAMS = 64
 """Streams whose newest delivered sequence is told; an organization's destination has one in each partition."""
 
 _TAKEN = {Verdict.DELIVERED, Verdict.SPLIT}
+_THERE = {Verdict.DELIVERED, Verdict.PARTLY}
+"""What only a receiver that is well answers."""
 
 
 class Account:
@@ -60,15 +62,20 @@ class Account:
             if attempt is None:
                 if verdict is Verdict.RETRY:
                     self.standing.unsent(now)
-            elif verdict is Verdict.RETRY:
+                continue
+            if piece.share:
+                continue  # of a request that is noted
+            self.standing.apart_s = piece.outcome.apart_s
+            if verdict is Verdict.RETRY:
                 self.standing.failed(attempt, now, piece.outcome.retry_after)
-            elif verdict is Verdict.DELIVERED:
+            elif verdict in _THERE:
                 self.standing.succeeded(attempt, now)
             else:
-                self.standing.last = attempt
+                self.standing.answered(attempt, now)
         taken = all(piece.outcome.verdict in _TAKEN for piece in pieces)
-        if taken and parcel.batch is not None and not parcel.delivery.first_event:
-            self._deliver(parcel.batch.stream, parcel.batch.sequence)
+        batch = parcel.batch
+        if taken and batch is not None and not batch.is_manifest and not parcel.delivery.first_event:
+            self._deliver(batch.stream, batch.sequence)
 
     def _deliver(self, stream: str, sequence: int) -> None:
         self._delivered[stream] = max(self._delivered.pop(stream, 0), sequence)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 from auditcast.deliverers import egress, host
+from auditcast.deliverers.attempts import Sender
 from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
@@ -27,6 +28,7 @@ from auditcast.kafka.topics import require
 from auditcast.kafka.views import View, read_compacted
 from auditcast.schemas.networks import networks
 from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.signing_keys import Signer
 
 READ_S = 0.1
 """How long a read waits for a record, and so the longest that a settled offset waits to be stored."""
@@ -79,15 +81,15 @@ class _Deliverer:
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
         self._view = View(self._connection, self._topics.destinations, self._changed, self._failed)
         self._newest = Newest()
-        self._destinations = Destinations(
-            self._newest.get, Sealer([key.reveal() for key in settings.sealing_keys]), allowed
-        )
-        courier = Courier(
-            self._destinations,
+        sealing_keys = [key.reveal() for key in settings.sealing_keys]
+        self._destinations = Destinations(self._newest.get, Sealer(sealing_keys), allowed)
+        sender = Sender(
             self._connections,
+            Signer([key.reveal() for key in settings.signing_keys], sealing_keys),
             agent=f"auditcast/{version('auditcast')}",
-            wait_s=settings.revision_wait_ms / 1000,
+            origin=settings.webhook_origin,
         )
+        courier = Courier(self._destinations, sender, wait_s=settings.revision_wait_ms / 1000)
         self._outbox = Outbox(self._connection, settings.delivery_buffer_bytes)
         self._dispatcher = Dispatcher(
             Lanes(settings.delivery_buffer_bytes),

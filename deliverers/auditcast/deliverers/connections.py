@@ -33,28 +33,43 @@ class Connections:
     def __len__(self) -> int:
         return self._busy + len(self._idle)
 
-    async def post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
-        """`Transport.post` over the destination's connection, once there is a place for it."""
+    async def request(
+        self, destination: str, method: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes
+    ) -> Answer:
+        """`Transport.request` over the destination's connection, once there is a place for it."""
         async with self._places.one(destination):
             self._busy += 1
             try:
-                return await self._post(destination, url, headers, body)
+                return await self._request(destination, method, url, headers, body)
             finally:
                 self._busy -= 1
+
+    async def certificate(self, destination: str, url: httpx.URL) -> bytes | None:
+        """`Transport.certificate`, once there is a place for it."""
+        async with self._places.one(destination):
+            transport = self._make()
+            self._busy += 1
+            try:
+                await self._make_room()
+                return await transport.certificate(url)
+            finally:
+                self._busy -= 1
+                await transport.close()
 
     async def close(self) -> None:
         """Close what idles."""
         while self._idle:
             await self._idle.popitem()[1].close()
 
-    async def _post(self, destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    async def _request(
+        self, destination: str, method: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes
+    ) -> Answer:
         while True:
             transport = await self._kept(destination) or self._make()
-            while len(self) > self._limit:
-                await self._idle.popitem(last=False)[1].close()
+            await self._make_room()
             idled = transport.used
             try:
-                answer = await transport.post(url, headers, body)
+                answer = await transport.request(method, url, headers, body)
             except BaseException as error:
                 await transport.close()
                 if idled and isinstance(error, Exception) and reason_of(error) in _STALE:
@@ -64,6 +79,10 @@ class Connections:
                 raise
             self._idle[destination] = transport
             return answer
+
+    async def _make_room(self) -> None:
+        while len(self) > self._limit:
+            await self._idle.popitem(last=False)[1].close()
 
     async def _kept(self, destination: str) -> Transport | None:
         transport = self._idle.pop(destination, None)

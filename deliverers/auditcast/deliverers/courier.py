@@ -4,9 +4,9 @@ import logging
 
 from msgspec.structs import replace
 
-from auditcast.deliverers.attempts import Errand, attempt, place, unsent
-from auditcast.deliverers.connections import Connections
+from auditcast.deliverers.attempts import Errand, Sender, place, unsent
 from auditcast.deliverers.destinations import Destinations, Target
+from auditcast.deliverers.judging import divided
 from auditcast.deliverers.outcomes import Failed, Outcome, Piece, Reason, Verdict
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.parts import Part, halves, part_of
@@ -20,12 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class Courier:
-    """Delivers. `agent` is the value of User-Agent, `wait_s` the longest wait for a batch's revision."""
+    """Delivers. `wait_s` is the longest wait for a batch's revision."""
 
-    def __init__(self, destinations: Destinations, connections: Connections, *, agent: str, wait_s: float) -> None:
+    def __init__(self, destinations: Destinations, sender: Sender, *, wait_s: float) -> None:
         self._destinations = destinations
-        self._connections = connections
-        self._agent = agent
+        self._sender = sender
         self._wait_s = wait_s
         self._repeats = Repeats()
 
@@ -33,7 +32,8 @@ class Courier:
         """How the delivery of `parcel` ended. Raises only what is a fault of this program.
 
         One piece, unless the receiver finds the batch too large: then one for each request in their order (those with
-        `Verdict.SPLIT` stand for the request alone), and one for each part that was not sent any more.
+        `Verdict.SPLIT` stand for the request alone), and one for each part that was not sent any more. A request that
+        was taken partly has a piece for itself (`Verdict.PARTLY`), and behind it one for each of its shares.
         """
         batch, delivery = parcel.batch, parcel.delivery
         if batch is None:
@@ -54,7 +54,7 @@ class Courier:
         return pieces
 
     async def _send(self, errand: Errand, whole: Part) -> list[Piece]:
-        """Send `whole`, or halves of it in their order, until one is refused for any other reason than its size."""
+        """Send `whole`, or halves of it in their order, until one is refused for any other reason than its events."""
         pieces: list[Piece] = []
         waiting = [whole]
         while waiting:
@@ -67,15 +67,18 @@ class Courier:
                 outcome = outcome if smaller else replace(outcome, verdict=Verdict.DEAD)
                 pieces.append(Piece(part.first_event, part.last_event, outcome))
                 continue
+            if outcome.verdict is Verdict.PARTLY:
+                pieces += divided(errand.batch, part, outcome)
+                continue
             pieces.append(Piece(part.first_event, part.last_event, outcome))
-            if outcome.reason is not None:
+            if outcome.reason not in (None, Reason.EVENTS_REFUSED):
                 left = _left(outcome)
                 pieces += [Piece(later.first_event, later.last_event, left) for later in reversed(waiting)]
                 break
         return pieces
 
     async def _attempt(self, errand: Errand, part: Part) -> Outcome:
-        outcome = await attempt(errand, part, self._connections, self._agent)
+        outcome = await self._sender.attempt(errand, part)
         if outcome.verdict is Verdict.GONE:
             if await self._changed(errand.batch, errand.target):
                 # Of what the destination was it says nothing about what it is now.

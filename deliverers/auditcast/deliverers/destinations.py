@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from auditcast.deliverers.outcomes import Failed, Reason
 from auditcast.deliverers.request import Headers
-from auditcast.deliverers.signing import key_of
+from auditcast.deliverers.signing import Keys, key_of
 from auditcast.schemas.destinations import checked_headers
 from auditcast.schemas.errors import InvalidDestination, Misconfigured, Undecodable, WrongSealingKey
 from auditcast.schemas.networks import Network
@@ -27,7 +27,7 @@ SHORTEST_CREDENTIAL = 6
 
 
 class Target(Struct, frozen=True):
-    """A destination as a delivery needs it; its secret and header values are in the clear, so it is never shown."""
+    """A destination as a delivery needs it; what it has sealed is in the clear here, so it is never shown."""
 
     revision: Revision
     """What it was made of; its secrets are sealed."""
@@ -35,7 +35,7 @@ class Target(Struct, frozen=True):
     order: tuple[int, str]
     url: httpx.URL
     headers: Headers
-    key: bytes
+    keys: Keys
     credentials: list[str]
     """What must not appear where people look, the longest first."""
 
@@ -139,27 +139,42 @@ def _opened(raw: bytes, sealer: Sealer, allowed: Sequence[Network]) -> Target:
         revision = decode_as(Revision, raw)
     except Undecodable as error:
         raise Failed(Reason.DESTINATION_INVALID, f"the newest revision cannot be read: {error}") from None
-    name = revision.destination
     try:
-        secret = sealer.open(f"{name}/secret", revision.secret)
-        headers = [
-            (header.name, sealer.open(f"{name}/headers/{header.name.lower()}", header.sealed))
-            for header in revision.headers
-        ]
+        secret, coming, headers, link = _unsealed(revision, sealer)
     except WrongSealingKey as error:
         raise Failed(Reason.SEALED, str(error)) from None
     try:
         # Checked when it was registered, and here because anybody may write to the topic.
-        url = httpx.URL(normal_url(revision.url, allowed))
-        credentials = _credentials(secret, headers)
-        return Target(revision, revision.order, url, checked_headers(headers), key_of(secret), credentials)
+        url = httpx.URL(normal_url(link or revision.url, allowed))
+        keys = Keys(key_of(secret), key_of(coming) if coming else b"", revision.rotation_ends)
+        secrets = [secret, *([coming] if coming else ()), *(_parts_of(url) if link else ())]
+        credentials = _credentials(secrets, headers)
+        return Target(revision, revision.order, url, checked_headers(headers), keys, credentials)
     except (InvalidDestination, ValueError) as error:
         raise Failed(Reason.DESTINATION_INVALID, str(error)) from None
     except httpx.InvalidURL:
         raise Failed(Reason.DESTINATION_INVALID, "url: has a host that is no valid name") from None
 
 
-def _credentials(secret: str, headers: Headers) -> list[str]:
-    """The secret, the headers' values, and their longer words: of `Bearer abc`, `abc` is what counts."""
+def _unsealed(revision: Revision, sealer: Sealer) -> tuple[str, str, Headers, str]:
+    """The secret, the one that follows it, the headers, and the URL if that is sealed; "" for what there is not."""
+    name = revision.destination
+    headers = [
+        (header.name, sealer.open(f"{name}/headers/{header.name.lower()}", header.sealed))
+        for header in revision.headers
+    ]
+    secret = sealer.open(f"{name}/secret", revision.secret)
+    coming = sealer.open(f"{name}/next-secret", revision.next_secret) if revision.next_secret else ""
+    return secret, coming, headers, sealer.open(f"{name}/url", revision.sealed_url) if revision.sealed_url else ""
+
+
+def _parts_of(url: httpx.URL) -> list[str]:
+    """Everything of a URL that is a secret: it is all that lets one write to the intake."""
+    found = [url.raw_path.decode("ascii"), url.path, *url.path.split("/"), *url.params.keys(), *url.params.values()]
+    return [text for text in found if len(text) >= SHORTEST_CREDENTIAL]
+
+
+def _credentials(secrets: list[str], headers: Headers) -> list[str]:
+    """The secrets, the headers' values, and their longer words: of `Bearer abc`, `abc` is what counts."""
     words = {word for _, value in headers for word in (value, *value.split()) if len(word) >= SHORTEST_CREDENTIAL}
-    return sorted(words | {secret}, key=len, reverse=True)
+    return sorted(words | {*secrets}, key=len, reverse=True)

@@ -8,7 +8,7 @@ from typing import Any
 from auditcast.deliverers.account import Account
 from auditcast.deliverers.fate import Append, Policy, decide, reports
 from auditcast.deliverers.lanes import Lanes
-from auditcast.deliverers.outcomes import Piece
+from auditcast.deliverers.outcomes import Piece, Verdict
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.parked import ParkedReader
 from auditcast.deliverers.parking import Parking
@@ -261,7 +261,9 @@ class Dispatcher:
     def _count(self, account: Account, appended: list[Append], pieces: list[Piece], now: int) -> None:
         letters = sum(each.topic == self._policy.topics.dead_letters and each.value is not None for each in appended)
         if letters:
-            reason = next(piece.outcome.reason for piece in reversed(pieces) if piece.outcome.reason)
+            reasons = [piece.outcome for piece in pieces if piece.outcome.reason]
+            # Some retries are used up, or some events will never be taken; of both the latter says more.
+            reason = max(reversed(reasons), key=lambda outcome: outcome.verdict is Verdict.DEAD).reason or ""
             account.dead_letters(letters, reason, now)
 
     def _settle(self, shard: Shard, account: Account, parcel: Parcel) -> None:

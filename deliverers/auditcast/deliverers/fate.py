@@ -63,7 +63,7 @@ def decide(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int) -> lis
 
 
 def reports(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int, *, stays: bool = False) -> list[Append]:
-    """One record for each attempt that was made; nobody need wait for them.
+    """One record for each attempt that was made, and for each share of one; nobody need wait for them.
 
     If `stays`, the parcel lies in the parked topic, where what is to be tried again just stays.
     """
@@ -111,7 +111,7 @@ def _fate(parcel: Parcel, piece: Piece, policy: Policy, now: int) -> _Fate:
     verdict = piece.outcome.verdict
     if verdict is Verdict.SHOWN:
         return _Fate("none")
-    if verdict in {Verdict.DELIVERED, Verdict.SPLIT}:
+    if verdict in {Verdict.DELIVERED, Verdict.SPLIT, Verdict.PARTLY}:
         return _Fate(str(verdict))
     if verdict is Verdict.RETRY and not parcel.delivery.letter:
         return _later(parcel, piece, policy, now)

@@ -1,9 +1,9 @@
-"""What became of an attempt, in one name: the only place where foreign exceptions and statuses are told apart."""
+"""What became of an attempt, in one name: the only place where foreign exceptions are told apart."""
 
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import aiohttp
@@ -12,7 +12,6 @@ from aiohttp import http_exceptions
 from msgspec import Struct
 
 from auditcast.schemas.errors import AuditcastError
-from auditcast.schemas.formats import Format
 from auditcast.schemas.records import Attempt, Revision
 
 
@@ -50,6 +49,11 @@ class Reason(StrEnum):
     ANSWERED_EARLY = "answered-early"
     REDIRECTED = "redirected"
     NOT_ACCEPTED = "not-accepted"
+    # Of single events, where the receiver tells of each.
+    EVENTS_NOT_TAKEN = "events-not-taken"
+    EVENTS_REFUSED = "events-refused"
+    # The handshake before the first request.
+    CONSENT_REFUSED = "consent-refused"
 
 
 class Failed(AuditcastError):
@@ -72,15 +76,26 @@ class Verdict(StrEnum):
     """Never, and nothing else either: the destination is to be disabled."""
     SPLIT = "split"
     """Too large: its halves were tried instead, and have outcomes of their own."""
+    PARTLY = "partly"
+    """The receiver told what it made of single events: they have outcomes of their own, from this one request."""
     SHOWN = "shown"
     """A test: somebody is shown the outcome, whatever it is, and nothing else follows."""
+
+
+class Share(Struct, frozen=True):
+    """What a receiver made of neighbouring events, by their positions, from 0, in what was sent."""
+
+    first: int
+    last: int
+    verdict: Verdict
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """How a delivery ended. `reason` is None for a success; `attempt` is None if no request was made.
 
     `retry_after` is how long the receiver asks us to wait, in seconds; `revision` the one that the request was made
-    under.
+    under. `apart_s` is the shortest time between two requests that it consented to (0: any). If it took a request
+    partly, `shares` are what it made of which events.
     """
 
     reason: str | None
@@ -89,14 +104,20 @@ class Outcome(Struct, frozen=True, kw_only=True):
     attempt: Attempt | None = None
     retry_after: float | None = None
     revision: Revision | None = None
+    apart_s: float = 0.0
+    shares: Sequence[Share] = ()
 
 
 class Piece(Struct, frozen=True):
-    """What became of the events `first_event` to `last_event` of a batch (0 and 0: of the whole batch)."""
+    """What became of the events `first_event` to `last_event` of a batch (0 and 0: of the whole batch).
+
+    A `share` is what the receiver made of these events in the request of an earlier piece: the attempt is that one's.
+    """
 
     first_event: int
     last_event: int
     outcome: Outcome
+    share: bool = False
 
 
 _NAMES: dict[type[BaseException], Reason] = {
@@ -171,18 +192,12 @@ def detail_of(error: Exception) -> str:
     return ""
 
 
+def verify_code_of(error: Exception) -> int:
+    """OpenSSL's number of what is wrong with a certificate; 0 if that is not what stopped a request."""
+    return next((cause.verify_code for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), 0)
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def judge(kind: Format, status: int, answer: bytes) -> str | None:
-    """Why an answer is no success in the format `kind`; None if it is one."""
-    if kind.judge(status, answer, 1) is not None:
-        return None
-    if 200 <= status < 300:
-        return Reason.NOT_ACCEPTED
-    if 300 <= status < 400:
-        return Reason.REDIRECTED
-    return f"status-{status}"

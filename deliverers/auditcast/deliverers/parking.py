@@ -192,7 +192,7 @@ class Parking:
 def events_of(parcel: Parcel) -> int:
     """How many events a parcel is to bring."""
     batch, delivery = parcel.batch, parcel.delivery
-    if batch is None:
+    if batch is None or batch.is_manifest:
         return 0
     if delivery.last_event:
         return delivery.last_event - delivery.first_event + 1

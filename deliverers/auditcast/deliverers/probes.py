@@ -16,6 +16,9 @@ from auditcast.deliverers.parcels import Parcel, Source
 PROBES_EACH = 6
 """Probes in vain with one batch, after which it queues up again behind all others."""
 
+_SETTLED = {Verdict.GONE, Verdict.DEAD, Verdict.PARTLY}
+"""What has consequences for some of the events at least, so that the batch cannot stay what it is."""
+
 
 class Place(Enum):
     """Where a parcel belongs now."""
@@ -35,7 +38,7 @@ def place_of(account: Account, parcel: Parcel, pieces: list[Piece], max_age_ms: 
     verdicts = {piece.outcome.verdict for piece in pieces}
     if parcel.claim.source is not Source.PARKED or not account.standing.open:
         return Place.DECIDED
-    if Verdict.RETRY not in verdicts or not verdicts.isdisjoint({Verdict.GONE, Verdict.DEAD}):
+    if Verdict.RETRY not in verdicts or not verdicts.isdisjoint(_SETTLED):
         return Place.DECIDED
     attempt = next((piece.outcome.attempt for piece in reversed(pieces) if piece.outcome.attempt), None)
     known = account.probed_in_vain(parcel.offset, parcel.delivery, attempt, now)

@@ -23,11 +23,11 @@ class Repeats:
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
-        self._digests: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._digests: OrderedDict[_Place, str] = OrderedDict()
 
     def seen(self, batch: Batch) -> Seen:
         """Whether `batch` was delivered. A test never was: it has no place in a chain."""
-        digest = self._digests.get((batch.stream, batch.sequence))
+        digest = self._digests.get(_place(batch))
         if digest is None:
             return Seen.NEW
         return Seen.REPEAT if digest == batch.digest else Seen.CONFLICT
@@ -36,6 +36,14 @@ class Repeats:
         """Remember that `batch` was taken by its receiver."""
         if batch.is_test:
             return
-        self._digests[batch.stream, batch.sequence] = batch.digest
+        self._digests[_place(batch)] = batch.digest
         if len(self._digests) > self._limit:
             self._digests.popitem(last=False)
+
+
+_Place = tuple[str, int] | str
+
+
+def _place(batch: Batch) -> _Place:
+    """Its place in the chain of batches; a manifest stands in none, and has an id of its own."""
+    return batch.id if batch.is_manifest else (batch.stream, batch.sequence)

@@ -4,7 +4,16 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from auditcast.kafka.settings import FORM, AllowedNetworks, Connection, SealingKeys, Secret, Timestamps, variable
+from auditcast.kafka.settings import (
+    FORM,
+    AllowedNetworks,
+    Connection,
+    SealingKeys,
+    Secret,
+    SigningKeys,
+    Timestamps,
+    variable,
+)
 from auditcast.schemas.errors import Misconfigured
 
 DAY_MS = 86_400_000
@@ -18,6 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     connection: Connection
     sealing_keys: SealingKeys
+    signing_keys: SigningKeys = ()
     timestamps: Timestamps = "broker"
     allowed_networks: AllowedNetworks = ()
     delivery_ca_file: Annotated[
@@ -56,6 +66,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     delivery_buffer_bytes: Annotated[
         int, Meta(ge=16_000_000, description="Memory for batches that wait to be delivered, over all destinations")
     ] = 128_000_000
+    webhook_origin: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*)?$",
+            description="As whom receivers are asked for their consent: a host name; without it the base URL's",
+            extra={FORM: "a host name, as in events.example.com"},
+        ),
+    ] = ""
     revision_wait_ms: Annotated[
         Milliseconds, Meta(description="The longest wait for the destination's revision that a batch was made under")
     ] = 10_000

@@ -1,7 +1,8 @@
 """How a destination has answered lately, and what follows for what is to be sent next. Pure; `now` in seconds.
 
 A circuit breaker: after some failures in a row, or when the receiver asks for time, it is open, and only probes go out,
-less and less often, until one succeeds. And a pace: a receiver that says "too many requests" gets fewer of them.
+less and less often, until one succeeds. And a pace: a receiver that says "too many requests" gets fewer of them,
+and one that consented to a rate no more than that.
 """
 
 from auditcast.schemas.records import Attempt, Status
@@ -26,7 +27,7 @@ TOO_MANY_REQUESTS = 429
 class Standing:
     """One destination's. `probe_s` is the longest time between two probes."""
 
-    __slots__ = ("_pace", "_probe_at", "_probe_s", "_probes", "_sent", "failing_since", "failures", "last",
+    __slots__ = ("_pace", "_probe_at", "_probe_s", "_probes", "_sent", "apart_s", "failing_since", "failures", "last",
                  "last_success", "open")  # fmt: skip
 
     def __init__(self, probe_s: float) -> None:
@@ -35,6 +36,8 @@ class Standing:
         self._probe_at = 0.0
         self._pace = 0.0
         self._sent = 0.0
+        self.apart_s = 0.0
+        """The shortest time between two requests that the receiver consented to; 0: any."""
         self.failures = 0
         self.failing_since: int | None = None
         self.last: Attempt | None = None
@@ -49,24 +52,28 @@ class Standing:
 
     def succeeded(self, attempt: Attempt, now: float) -> None:
         """The receiver is well."""
-        self.last, self.last_success = attempt, attempt.at
+        self.answered(attempt, now)
+        self.last_success = attempt.at
         self.failures, self.failing_since = 0, None
         self.open, self._probes = False, 0
-        self._sent = now
         self._pace = self._pace * FASTER if self._pace > FIRST_PACE_S / 10 else 0.0
 
     def failed(self, attempt: Attempt, now: float, retry_after: float | None) -> None:
         """The receiver did not take what was sent; `retry_after` are the seconds that it asks for."""
-        self.last = attempt
+        self.answered(attempt, now)
         self.failures += 1
         if self.failing_since is None:
             self.failing_since = attempt.at
-        self._sent = now
         if attempt.status == TOO_MANY_REQUESTS:
             self._pace = min(max(self._pace * 2, FIRST_PACE_S), SLOWEST_PACE_S)
         if self.open or retry_after is not None or self.failures >= OPEN_AFTER:
             self.open = True
             self._rest(now, min(retry_after or 0.0, LONGEST_QUIET_S))
+
+    def answered(self, attempt: Attempt, now: float) -> None:
+        """A request was made, and says nothing of how well the receiver is."""
+        self.last = attempt
+        self._sent = now
 
     def unsent(self, now: float) -> None:
         """Nothing could be sent, which says nothing of the receiver; but the next probe must not come at once."""
@@ -79,7 +86,8 @@ class Standing:
 
     def wait(self, now: float) -> float:
         """For how many seconds the next request has to wait, so as to keep to the pace."""
-        return max(self._sent + self._pace - now, 0.0) if self._pace else 0.0
+        apart_s = max(self._pace, self.apart_s)
+        return max(self._sent + apart_s - now, 0.0) if apart_s else 0.0
 
     def _rest(self, now: float, least_s: float) -> None:
         quiet = min(FIRST_PROBE_S * 2**self._probes, self._probe_s)

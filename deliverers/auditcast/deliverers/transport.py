@@ -1,4 +1,4 @@
-"""One destination's connection: a POST, bounded in every direction, and the bounded answer.
+"""One destination's connection: a request, bounded in every direction, and the bounded answer.
 
 httpx's request and response over aiohttp's connector, called without httpx's client, which costs more than the rest.
 No redirect, no cookie, no decompression; no netrc and no proxy of the environment, of which nothing counts but the
@@ -16,12 +16,12 @@ import httpx
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 from httpx_aiohttp import AiohttpTransport
-from msgspec import Struct
+from msgspec import Struct, field
 from multidict import CIMultiDict
 
 from auditcast.deliverers.bounded import bound
 from auditcast.deliverers.guard import Guard
-from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.deliverers.outcomes import Failed, Reason, reason_of
 
 JUDGED_BYTES = 64 * 1024
 """How much of an answer a format may read to judge it."""
@@ -51,13 +51,14 @@ class Limits(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """A complete answer; `body` is its beginning as it came, at most JUDGED_BYTES; `encoded` if it is compressed.
 
-    `retry_after` is that header's value, whatever it is.
+    `retry_after` is that header's value, whatever it is, as are all `headers`.
     """
 
     status: int
     body: bytes
     encoded: bool
     retry_after: str | None = None
+    headers: httpx.Headers = field(default_factory=httpx.Headers)
 
 
 class Transport:
@@ -66,23 +67,8 @@ class Transport:
     def __init__(self, context: ssl.SSLContext, guard: Guard, limits: Limits) -> None:
         self._limits = limits
         self._guard = guard
-        connector = aiohttp.TCPConnector(
-            limit=0,  # one request at a time is the lane's doing; connections.py bounds their number
-            ssl=context,
-            resolver=guard,
-            socket_factory=guard.open_socket,
-            use_dns_cache=False,
-            keepalive_timeout=IDLE_S,
-        )
-        bound(connector)
-        session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=MAX_HEAD_LINE,
-            max_field_size=MAX_HEAD_LINE,
-            max_headers=MAX_HEAD_LINES,
-        )
-        self._http = AiohttpTransport(verify=context, trust_env=False, client=session, proxy=guard.proxy)
+        self._context = context
+        self._http = _http(context, guard, context)
         # aiohttp has no bound for writing (_Body has), and its `connect` covers the lookup and the handshake.
         self._extensions = {
             "timeout": {"pool": limits.connect, "connect": limits.connect, "read": limits.first_byte},
@@ -91,10 +77,10 @@ class Transport:
         self.used = False
         """Whether a request got its answer over this transport, so that the next may meet a connection grown stale."""
 
-    async def post(self, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    async def request(self, method: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Send `body`; whatever goes wrong is raised as it comes, for `outcomes.reason_of` to name."""
         payload = _Body(body, self._limits.write)
-        request = httpx.Request("POST", url, stream=payload, extensions=self._extensions)
+        request = httpx.Request(method, url, stream=payload, extensions=self._extensions)
         # The transport hands them on to aiohttp, which makes a CIMultiDict of httpx's own kind at a tenth of all costs.
         request.headers = cast("httpx.Headers", CIMultiDict(headers))
         try:
@@ -112,9 +98,66 @@ class Transport:
         self.used = True
         return answer
 
+    async def certificate(self, url: httpx.URL) -> bytes | None:
+        """The certificate that the receiver shows, in DER, verified by nobody; None if there is none to be had.
+
+        Over a connection of its own, which goes the same way and ends before anything is sent.
+        """
+        sight = Sight()
+        http = _http(self._context, self._guard, sight)
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                await self._guard.admit(url)
+                response = await http.handle_async_request(
+                    httpx.Request("HEAD", url.copy_with(raw_path=b"/"), extensions=self._extensions)
+                )
+                await response.aclose()
+        except Exception as error:
+            if reason_of(error) is None:
+                raise
+        finally:
+            await http.aclose()
+        return sight.certificate
+
     async def close(self) -> None:
         """Close the connection."""
         await self._http.aclose()
+
+
+class Sight(aiohttp.Fingerprint):
+    """For aiohttp a certificate's fingerprint, which none has: it is looked at, and the connection is closed."""
+
+    certificate: bytes | None = None
+
+    def __init__(self) -> None:
+        super().__init__(bytes(32))
+
+    def check(self, transport: asyncio.Transport) -> None:
+        """Called by aiohttp when the handshake, in which nothing is verified, is done."""
+        if self.certificate is None:
+            self.certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        raise aiohttp.ServerFingerprintMismatch(self.fingerprint, b"", "", 0)
+
+
+def _http(context: ssl.SSLContext, guard: Guard, trust: ssl.SSLContext | aiohttp.Fingerprint) -> AiohttpTransport:
+    """Connections by way of `guard` to whom `trust` lets pass."""
+    connector = aiohttp.TCPConnector(
+        limit=0,  # one request at a time is the lane's doing; connections.py bounds their number
+        ssl=trust,
+        resolver=guard,
+        socket_factory=guard.open_socket,
+        use_dns_cache=False,
+        keepalive_timeout=IDLE_S,
+    )
+    bound(connector)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        max_line_size=MAX_HEAD_LINE,
+        max_field_size=MAX_HEAD_LINE,
+        max_headers=MAX_HEAD_LINES,
+    )
+    return AiohttpTransport(verify=context, trust_env=False, client=session, proxy=guard.proxy)
 
 
 class _Body(aiohttp.BytesPayload, httpx.AsyncByteStream):
@@ -163,4 +206,4 @@ async def _read(response: httpx.Response) -> Answer:
                 Reason.ANSWER_TOO_LARGE, f"the answer {response.status_code} has over {MAX_ANSWER_BYTES} bytes"
             )
     encoded = response.headers.get("content-encoding", "identity") != "identity"
-    return Answer(response.status_code, bytes(kept), encoded, response.headers.get("retry-after"))
+    return Answer(response.status_code, bytes(kept), encoded, response.headers.get("retry-after"), response.headers)

@@ -49,6 +49,11 @@ BY_REASON: Mapping[Reason, Verdict] = MappingProxyType(
         # An answer that is no success although its status may look like one; redirects are never followed.
         Reason.REDIRECTED: Verdict.RETRY,
         Reason.NOT_ACCEPTED: Verdict.RETRY,
+        # What the receiver said of single events.
+        Reason.EVENTS_NOT_TAKEN: Verdict.RETRY,
+        Reason.EVENTS_REFUSED: Verdict.DEAD,
+        # It may consent another time.
+        Reason.CONSENT_REFUSED: Verdict.RETRY,
     }
 )
 """What each named reason means; complete, and a test says so."""

@@ -6,14 +6,15 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
+from typing import Any
 
-import httpx
 import pytest
 import standardwebhooks
 import trustme
 from msgspec.structs import replace
 
 from auditcast.console.demo.ledger import Ledger
+from auditcast.deliverers.attempts import Sender
 from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import NOT_TRIED, Courier
 from auditcast.deliverers.destinations import Destinations
@@ -23,6 +24,7 @@ from auditcast.deliverers.transport import Limits, Transport
 from auditcast.schemas.chain import GENESIS, body_digest, digest_of
 from auditcast.schemas.records import Batch, Delivery, Revision, SealedHeader
 from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.signing_keys import Signer, new_signing_key
 from auditcast.schemas.wire import encode
 from tests.bodies import numbered
 from tests.hostile import Hostile, Request
@@ -30,6 +32,7 @@ from tests.unit.deliverers.parcels import batch, parcel
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 SEALER = Sealer([new_key()])
+SIGNER = Signer([new_signing_key()])
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 FIRST, LAST = 101, 108
 EVENTS = [b'{"id":"%d"}' % number for number in range(FIRST, LAST + 1)]
@@ -51,7 +54,8 @@ class World:
         self.values: dict[bytes, bytes] = {}
         self.connections = Connections(lambda: Transport(context, guard, Limits(5, 5, 5, 5)), 4)
         destinations = Destinations(self.values.get, SEALER, LOOPBACK)
-        self._courier = Courier(destinations, self.connections, agent="auditcast/0", wait_s=0)
+        sender = Sender(self.connections, SIGNER, agent="auditcast/0", origin="")
+        self._courier = Courier(destinations, sender, wait_s=0)
 
     def register(self, path: str, number: int = 1) -> None:
         """Have the destination lead to `path` of the receiver."""
@@ -186,12 +190,12 @@ async def test_a_refusal_that_is_not_about_size_is_that_of_all_parts(world: Worl
         raise Failed(Reason.ADDRESS_FORBIDDEN, "10.0.0.1 is private")
 
     world.receiver.limit = HALF
-    original, calls = world.connections.post, iter((1, 2))
+    original, calls = world.connections.request, iter((1, 2))
 
-    async def post(destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> object:
-        return await (original if next(calls, None) == 1 else rebound)(destination, url, headers, body)
+    async def request(*what: Any) -> object:
+        return await (original if next(calls, None) == 1 else rebound)(*what)
 
-    world.connections.post = post  # type: ignore[method-assign,assignment]  # in its place
+    world.connections.request = request  # type: ignore[method-assign,assignment]  # in its place
     assert ends(await world.deliver()) == [(0, 0, Verdict.SPLIT), (101, 104, Verdict.DEAD), (105, 108, Verdict.DEAD)]
 
 
@@ -212,14 +216,14 @@ async def test_a_410_names_the_revision_that_it_was_about(world: World) -> None:
 
 async def test_a_410_means_nothing_for_a_newer_revision(world: World) -> None:
     world.register("/410")
-    original = world.connections.post
+    original = world.connections.request
 
-    async def post(destination: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes) -> object:
-        answer = await original(destination, url, headers, body)
+    async def request(*what: Any) -> object:
+        answer = await original(*what)
         world.register("/ok", number=2)
         return answer
 
-    world.connections.post = post  # type: ignore[method-assign,assignment]  # in its place
+    world.connections.request = request  # type: ignore[method-assign,assignment]  # in its place
     [piece] = await world.deliver()
     assert (piece.outcome.reason, piece.outcome.verdict) == ("status-410", Verdict.RETRY)
     assert ends(await world.deliver(delivery=Delivery(attempts=[], replay="run"))) == [(0, 0, Verdict.DELIVERED)]

@@ -8,6 +8,7 @@ import pytest
 
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.outcomes import Failed, Reason
+from auditcast.deliverers.signing import Keys
 from auditcast.schemas.errors import Misconfigured
 from auditcast.schemas.records import Revision, SealedHeader
 from auditcast.schemas.sealing import Sealer, new_key
@@ -51,7 +52,7 @@ async def test_a_target_has_what_was_sealed_and_shows_none_of_it() -> None:
     topic = Topic()
     topic.write()
     target = await topic.destinations.target(batch(), 0)
-    assert target.key == b"k" * 32
+    assert target.keys == Keys(b"k" * 32)
     assert target.headers == [("Authorization", "Bearer open-sesame")]
     assert "open-sesame" in target.credentials
     assert all(text not in repr(target) for text in ("sesame", "hush", SECRET))

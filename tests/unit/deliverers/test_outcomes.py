@@ -8,11 +8,15 @@ import httpx
 import pytest
 from aiohttp import http_exceptions
 
-from auditcast.deliverers.outcomes import Failed, Reason, Verdict, detail_of, judge, reason_of
-from auditcast.deliverers.verdicts import BY_REASON, NOT_SENT, verdict
+from auditcast.deliverers.judging import judge
+from auditcast.deliverers.outcomes import Failed, Reason, Verdict, detail_of, reason_of
+from auditcast.deliverers.parts import Part
+from auditcast.deliverers.verdicts import BY_REASON, NOT_SENT
 from auditcast.schemas.formats import FORMATS
+from tests.unit.deliverers.parcels import batch
 
 KIND = FORMATS["cloudevents/1"]
+WHOLE = Part(0, 0, b"[]")
 NOT_OF_REQUESTS = {
     aiohttp.WebSocketError,
     aiohttp.WSMessageTypeError,  # a misuse of websockets
@@ -67,7 +71,7 @@ def test_details_never_repeat_an_errors_own_text() -> None:
     + [(status, f"status-{status}") for status in (101, 400, 401, 408, 410, 413, 429, 500, 503, 999)],
 )
 def test_only_what_the_format_accepts_is_a_success(status: int, reason: str | None) -> None:
-    assert judge(KIND, status, b"") == reason
+    assert judge(batch(), KIND, WHOLE, status, b"").reason == reason
 
 
 def test_every_reason_has_a_verdict() -> None:
@@ -81,4 +85,4 @@ def test_every_reason_has_a_verdict() -> None:
     + [(status, Verdict.RETRY) for status in (101, 301, 307, 308, 400, 401, 403, 404, 408, 425, 429, 500, 503, 599)],
 )
 def test_every_answer_has_a_verdict(status: int, expected: Verdict) -> None:
-    assert verdict(judge(KIND, status, b""), status) is expected
+    assert judge(batch(), KIND, WHOLE, status, b"").verdict is expected

@@ -44,7 +44,7 @@ async def _failure(context: ssl.SSLContext, url: str) -> tuple[Reason | None, st
     transport = _transport(context)
     try:
         with pytest.raises(httpx.HTTPError) as failed:
-            await transport.post(httpx.URL(url), [], b"[]")
+            await transport.request("POST", httpx.URL(url), [], b"[]")
     finally:
         await transport.close()
     return reason_of(failed.value), detail_of(failed.value)
@@ -149,7 +149,7 @@ async def test_session_keys_are_written_nowhere(
     monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
     transport = _transport(_ours(authorities))
     async with Hostile(ca) as receiver:
-        assert (await transport.post(httpx.URL(receiver.url("/ok")), [], b"[]")).status == 200
+        assert (await transport.request("POST", httpx.URL(receiver.url("/ok")), [], b"[]")).status == 200
         await transport.close()
     assert not keys.exists()
 
