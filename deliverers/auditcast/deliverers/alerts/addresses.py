@@ -13,7 +13,10 @@ def usable(address: str) -> bool:
     return len(address) <= MAX_ADDRESS and _ADDRESS.fullmatch(address) is not None
 
 
-def recipients(own: Sequence[str], fallback: Sequence[str]) -> list[str]:
-    """Who is told: the destination's `own` addresses, each once, or else the operators' (`fallback`)."""
-    wanted = [address for address in own if usable(address)] or fallback
-    return list(dict.fromkeys(wanted))
+def recipients(*groups: Sequence[str]) -> list[str]:
+    """Who is told: all in the first of `groups` in which anybody can be, each address once."""
+    for group in groups:
+        usable_ones = [address for address in group if usable(address)]
+        if usable_ones:
+            return list(dict.fromkeys(usable_ones))
+    return []

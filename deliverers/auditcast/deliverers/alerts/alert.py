@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from auditcast.schemas.records import Alerted, Revision, Status
+from auditcast.schemas.records import Alerted, Revision, Status, Workspace
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """It did nothing but fail for long, and was paused."""
     EXPIRING_SOON = "expiring-soon"
     """Parked batches or dead letters will be gone within a day, or are going."""
+    NOT_ENTITLED = "not-entitled"
+    """The plan of its workspace forwards nothing (any more), so nothing is collected."""
     RECOVERED = "recovered"
     """It works again after an outage that was told of."""
     WARNING = "warning"
@@ -27,6 +29,12 @@ class Kind(StrEnum):
     """There are new dead letters."""
     EXPIRING = "expiring"
     """Parked batches or dead letters will be gone within a week."""
+    ENTITLED = "entitled"
+    """It is entitled again, after an email that said that it is not."""
+
+
+PLAN_KINDS = frozenset({Kind.NOT_ENTITLED, Kind.ENTITLED})
+"""What concerns the owners of the workspace whoever else is told."""
 
 
 class Ageing(Struct, frozen=True):
@@ -37,10 +45,14 @@ class Ageing(Struct, frozen=True):
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """How a destination stands; `reachable`: somebody has an address to be told at."""
+    """How a destination stands; `reachable`: somebody has an address to be told at.
+
+    `workspace` is what is known of the one whose events it gets; an organization's destination has none.
+    """
 
     revision: Revision
     status: Status
+    workspace: Workspace | None = None
     ageing: Ageing | None = None
     reachable: bool = True
 

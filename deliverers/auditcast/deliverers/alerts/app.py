@@ -14,6 +14,7 @@ from auditcast.deliverers.alerts.post import Post
 from auditcast.deliverers.alerts.retention import policy
 from auditcast.deliverers.alerts.settings import Settings
 from auditcast.deliverers.alerts.share import Share
+from auditcast.deliverers.alerts.sight import Sight
 from auditcast.deliverers.alerts.watch import Watch
 from auditcast.deliverers.newest import Newest
 from auditcast.deliverers.outbox import Outbox
@@ -59,6 +60,8 @@ class _Alerts:
         self._newest = Newest()
         self._revisions = View(self._connection, self._topics.destinations, self._revised, self._failed)
         self._statuses = View(self._connection, self._topics.status, self._changed, self._failed)
+        # A change of a workspace that concerns a destination changes that one, too; the rest is seen by the next sweep.
+        self._workspaces = View(self._connection, self._topics.workspaces, on_error=self._failed)
         self._outbox = Outbox(self._connection, OUTBOX_BYTES)
         self._watch: Watch | None = None
         self._share = Share(
@@ -100,9 +103,7 @@ class _Alerts:
             self._topics,
             partitions,
             Desk(self._settings.smtp_from, self._settings.alert_to, self._settings.console_url),
-            names=self._names,
-            revision=self._newest.get,
-            status=self._statuses.get,
+            sight=Sight(self._names, self._newest.get, self._statuses.get, self._workspaces.get),
             post=self._post,
             append=self._outbox.append,
             now=_now,
@@ -115,7 +116,7 @@ class _Alerts:
         """See that the topics are right, learn how all destinations stand; returns the number of partitions."""
         for difference in kafka_topics.require(self._connection, self._settings.timestamps, trial=False):
             log.warning("topics.differ", extra={"detail": str(difference)})
-        for view in (self._revisions, self._statuses):
+        for view in (self._revisions, self._statuses, self._workspaces):
             view.start()
             view.wait_caught_up(READ_S)
         return kafka_topics.partitions(self._connection)
@@ -176,7 +177,7 @@ class _Alerts:
         self._loop.call_soon_threadsafe(self._end, error)
 
     def _close(self) -> None:
-        for part in (self._revisions, self._statuses, self._outbox):
+        for part in (self._revisions, self._statuses, self._workspaces, self._outbox):
             part.close()
 
 

@@ -1,15 +1,15 @@
 """An alert as an email on its way: to whom, who has it, who does not take it yet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from email.message import EmailMessage
 
 from msgspec import Struct
 
 from auditcast.deliverers.alerts.addresses import recipients
-from auditcast.deliverers.alerts.alert import Alert, Situation
+from auditcast.deliverers.alerts.alert import PLAN_KINDS, Alert, Kind, Situation
 from auditcast.deliverers.alerts.message import message, message_id
 from auditcast.deliverers.alerts.wording import page
-from auditcast.schemas.records import Revision
+from auditcast.schemas.records import Revision, Workspace
 
 
 class Envelope(Struct):
@@ -23,24 +23,30 @@ class Envelope(Struct):
 
 
 class Desk(Struct, frozen=True):
-    """What is the same in all emails; `operators` get those that have nobody else to go to."""
+    """What is the same in all emails; `operators` get those that have nobody else to go to.
+
+    A destination's own addresses are told first; without any, its workspace's owners are. What concerns their plan, the
+    owners are told in any case.
+    """
 
     sender: str
     operators: Sequence[str]
     console_url: str = ""
 
-    def to(self, revision: Revision) -> list[str]:
+    def to(self, revision: Revision, workspace: Workspace | None, kinds: Collection[Kind] = ()) -> list[str]:
         """Who is told about a destination."""
-        return recipients(revision.alert_to, self.operators)
+        owners = workspace.owners if workspace else []
+        own = [*revision.alert_to, *owners] if PLAN_KINDS & {*kinds} else revision.alert_to
+        return recipients(own, owners, self.operators)
 
     def envelope(self, alert: Alert, situation: Situation, now: int) -> Envelope:
         """The alert, for whom it is meant first."""
-        return self._envelope(alert, situation, now, self.to(situation.revision), "")
+        return self._envelope(alert, situation, now, self.to(situation.revision, situation.workspace, alert.kinds), "")
 
-    def for_operators(self, alert: Alert, situation: Situation, now: int) -> Envelope | None:
-        """The same email after all others refused it; None if there is nobody else."""
-        refused = self.to(situation.revision)
-        others = [address for address in recipients(self.operators, ()) if address not in refused]
+    def for_others(self, alert: Alert, situation: Situation, now: int, refused: Collection[str]) -> Envelope | None:
+        """The same email for whoever comes next, after all in `refused` have refused it; None if there is nobody."""
+        owners = situation.workspace.owners if situation.workspace else []
+        others = recipients(*([each for each in group if each not in refused] for group in (owners, self.operators)))
         if not others:
             return None
         remark = f"This goes to you because the destination's own address is refused: {', '.join(refused)}."

@@ -6,7 +6,7 @@ So it does not matter when it is asked, how often, or what was missed in between
 from msgspec.structs import replace
 
 from auditcast.deliverers.alerts import expiry, pausing
-from auditcast.deliverers.alerts.alert import DAY_MS, Alert, Kind, Policy, Situation
+from auditcast.deliverers.alerts.alert import DAY_MS, PLAN_KINDS, Alert, Kind, Policy, Situation
 from auditcast.schemas.records import Alerted, Revision, Status
 
 
@@ -24,6 +24,8 @@ def evaluate(situation: Situation, told: Alerted, policy: Policy, now: int) -> A
         Kind.WARNING: pausing.warning_due(situation, told, policy.pause_after, now),
         Kind.UNDELIVERED: fresh_letters(situation.status, told) > 0,
         Kind.EXPIRING: expiry.due(end, told.expiring, expiry.ahead(policy), now),
+        Kind.NOT_ENTITLED: _stopped(situation) and not told.unentitled,
+        Kind.ENTITLED: _resumed(situation) and told.unentitled,
     }
     kinds = tuple(kind for kind in Kind if due[kind])
     if not kinds or (kinds == (Kind.UNDELIVERED,) and abs(now - told.at) < _quiet(told, policy)):
@@ -58,6 +60,8 @@ def _alert(kinds: tuple[Kind, ...], situation: Situation, told: Alerted, policy:
     if Kind.WARNING in kinds:
         warnings = pausing.warnings_sent(told, begin) + 1
         after = replace(after, warnings=warnings, warned_at=now, failing_from=begin)
+    if PLAN_KINDS & {*kinds}:
+        after = replace(after, unentitled=Kind.NOT_ENTITLED in kinds)
     after = _outage(after, kinds, status, fresh)
     over = Kind.RECOVERED in kinds
     return Alert(
@@ -97,6 +101,22 @@ def _recovered(situation: Situation, told: Alerted) -> bool:
     revision, status = situation.revision, situation.status
     works = not status.failures and not status.open and revision.state == "active" and not revision.paused
     return bool(told.outage) and works and (status.last_success or 0) > told.outage_since
+
+
+def _stopped(situation: Situation) -> bool:
+    """Whether nothing is collected for it because of a plan; of a disabled one nobody expects anything."""
+    revision = situation.revision
+    return not revision.entitled and revision.state == "active" and _agreed(situation)
+
+
+def _resumed(situation: Situation) -> bool:
+    return situation.revision.entitled and _agreed(situation)
+
+
+def _agreed(situation: Situation) -> bool:
+    """Whether destination and workspace say the same; else one of them is about to be changed."""
+    workspace = situation.workspace
+    return workspace is None or workspace.entitled == situation.revision.entitled
 
 
 def _gone(revision: Revision) -> bool:

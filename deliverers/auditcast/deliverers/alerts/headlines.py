@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from auditcast.deliverers.alerts import plans
 from auditcast.deliverers.alerts.alert import Alert, Kind, Situation
 from auditcast.deliverers.alerts.page import Tone
 from auditcast.deliverers.alerts.phrases import batches, count, lasting, shortly, when
@@ -147,6 +148,28 @@ def _recovered(alert: Alert, situation: Situation, now: int) -> Headline:
     )
 
 
+def _not_entitled(alert: Alert, situation: Situation, now: int) -> Headline:
+    return Headline(
+        "Stopped",
+        "warn",
+        "Stopped",
+        f"{plans.named(situation) or 'its plan'} does not forward audit events",
+        "gets no new events",
+        plans.sentences(Kind.NOT_ENTITLED, situation),
+    )
+
+
+def _entitled(alert: Alert, situation: Situation, now: int) -> Headline:
+    return Headline(
+        "Entitled",
+        "good",
+        "Entitled again",
+        "new events are collected" if situation.revision.state == "active" else "still disabled",
+        "is entitled again",
+        plans.sentences(Kind.ENTITLED, situation),
+    )
+
+
 _BY_KIND: dict[Kind, Callable[[Alert, Situation, int], Headline]] = {
     Kind.GONE: _gone,
     Kind.PAUSED: _paused,
@@ -155,4 +178,6 @@ _BY_KIND: dict[Kind, Callable[[Alert, Situation, int], Headline]] = {
     Kind.WARNING: _warning,
     Kind.UNDELIVERED: _undelivered,
     Kind.EXPIRING: _expiring,
+    Kind.NOT_ENTITLED: _not_entitled,
+    Kind.ENTITLED: _entitled,
 }

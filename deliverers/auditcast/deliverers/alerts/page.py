@@ -10,11 +10,12 @@ Tone = Literal["bad", "warn", "good"]
 
 
 class Fact(Struct, frozen=True):
-    """One line of the table: what, its value, and more about it in a quieter voice."""
+    """One line of the table: what, its value, and more about it in a quieter voice; the value may lead somewhere."""
 
     label: str
     value: str
     more: str = ""
+    link: str = ""
 
 
 class Step(Struct, frozen=True):

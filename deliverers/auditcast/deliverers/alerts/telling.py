@@ -56,7 +56,7 @@ class Teller:
         envelope.left = list(receipt.later)
         _complain(destination, receipt)
         if not envelope.accepted:
-            if not receipt.later and await self._tell_operators(envelope, situation):
+            if not receipt.later and await self._tell_others(envelope, situation, list(receipt.never)):
                 return True
             # It is composed anew then, from how things stand then.
             delay = self.delays.failed(destination, now)
@@ -70,15 +70,16 @@ class Teller:
         self.forget(destination)
         return True
 
-    async def _tell_operators(self, envelope: Envelope, situation: Situation) -> bool:
-        """Tell operators what all others refused to hear for good."""
-        other = self._desk.for_operators(envelope.alert, situation, self._now())
-        if other is None or other.email is None:
-            return False
-        receipt = await self._post.send(other.email, other.left)
-        _complain(situation.revision.destination, receipt)
-        envelope.accepted = len(receipt.accepted)
-        return envelope.accepted > 0
+    async def _tell_others(self, envelope: Envelope, situation: Situation, refused: list[str]) -> bool:
+        """Tell the owners, or else the operators, what those in `refused` do not want to hear for good."""
+        while (other := self._desk.for_others(envelope.alert, situation, self._now(), refused)) and other.email:
+            receipt = await self._post.send(other.email, other.left)
+            _complain(situation.revision.destination, receipt)
+            if receipt.accepted:
+                envelope.accepted = len(receipt.accepted)
+                return True
+            refused += other.left
+        return False
 
 
 def _complain(destination: str, receipt: Receipt) -> None:

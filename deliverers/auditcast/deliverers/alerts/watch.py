@@ -13,13 +13,13 @@ from auditcast.deliverers.alerts.delays import Delays
 from auditcast.deliverers.alerts.envelope import Desk, Envelope
 from auditcast.deliverers.alerts.evaluation import evaluate
 from auditcast.deliverers.alerts.misfortunes import PostClosed
+from auditcast.deliverers.alerts.sight import Sight
 from auditcast.deliverers.alerts.telling import Poster, Teller
 from auditcast.deliverers.fate import Append
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
-from auditcast.schemas.errors import Undecodable
-from auditcast.schemas.records import Alerted, Revision, Status
-from auditcast.schemas.wire import decode_as, encode
+from auditcast.schemas.records import Alerted, Revision
+from auditcast.schemas.wire import encode
 
 TICK_S = 1.0
 """How often it is seen whether something that was put off is due."""
@@ -36,10 +36,6 @@ SERVER = ""
 log = logging.getLogger(__name__)
 
 
-Lookup = Callable[[bytes], bytes | None]
-"""Gives the newest value of a key."""
-
-
 class Watch:
     """Looks after the destinations in the partitions that `take` gave it, one at a time.
 
@@ -53,9 +49,7 @@ class Watch:
         partitions: int,
         desk: Desk,
         *,
-        names: Callable[[], Iterable[bytes]],
-        revision: Lookup,
-        status: Lookup,
+        sight: Sight,
         post: Poster,
         append: Callable[[Append], Awaitable[object]],
         now: Callable[[], int],
@@ -63,9 +57,7 @@ class Watch:
         self._topics = topics
         self._partitions = partitions
         self._desk = desk
-        self._names = names
-        self._revision = revision
-        self._status = status
+        self._sight = sight
         self._post = post
         self._teller = Teller(desk, post, now)
         self._append = append
@@ -140,7 +132,7 @@ class Watch:
         changed, self._changed = self._changed, set()
         if now - self._swept >= SWEEP_MS or now < self._swept:
             self._swept = now
-            changed |= {key.decode(errors="replace") for key in self._names()}
+            changed |= {key.decode(errors="replace") for key in self._sight.names()}
         waiting = {name for name in self._teller.delays.names() if self._teller.delays.ready(name, now)}
         mine = (name for name in changed | waiting if self._mine(name) is not None)
         return sorted(name for name in mine if self._teller.delays.ready(name, now))
@@ -176,22 +168,11 @@ class Watch:
 
     def _situation(self, destination: str) -> Situation | None:
         """How it stands; None if it is none of the registered destinations."""
-        key = destination.encode()
-        raw, status = self._revision(key), self._status(key)
-        if raw is None:
+        seen = self._sight.situation(destination)
+        if seen is None:
             return None
-        try:
-            revision = decode_as(Revision, raw)
-            fares = decode_as(Status, status) if status is not None else Status(destination=destination, at=0)
-        except Undecodable as unreadable:
-            log.warning("alerts.unreadable", extra={"destination": destination, "detail": str(unreadable)})
-            return None
-        return Situation(
-            revision=revision,
-            status=fares,
-            ageing=self._ageing.get(destination),
-            reachable=bool(self._desk.to(revision)),
-        )
+        reachable = bool(self._desk.to(seen.revision, seen.workspace))
+        return replace(seen, ageing=self._ageing.get(destination), reachable=reachable)
 
     async def _pause(self, revision: Revision, now: int) -> None:
         """Pause what was warned of in vain; that this was done is told once it can be read back."""

@@ -3,12 +3,14 @@
 import shlex
 from urllib.parse import quote, urlsplit
 
-from auditcast.deliverers.alerts.alert import Alert, Kind, Situation
+from auditcast.deliverers.alerts import plans
+from auditcast.deliverers.alerts.alert import PLAN_KINDS, Alert, Kind, Situation
 from auditcast.deliverers.alerts.answers import answer
 from auditcast.deliverers.alerts.headlines import headline, waiting
 from auditcast.deliverers.alerts.page import Fact, Page, Step
 from auditcast.deliverers.alerts.phrases import ago, batches, clean, lasting, when
 from auditcast.schemas.records import Revision
+from auditcast.schemas.workspaces import is_link
 
 FOOTER = (
     "The commands are for those who operate auditcast. Emails about one destination are spaced out, and each holds"
@@ -23,7 +25,9 @@ def page(alert: Alert, situation: Situation, now: int, console_url: str = "", re
     name = _name(revision)
     id_ = clean(revision.destination, 64)
     who = id_ if name == id_ else f"{name} ({id_})"
-    others = tuple(sentence for kind in alert.kinds[1:] for sentence in (_besides(kind, alert, now),) if sentence)
+    others = tuple(filter(None, (_besides(kind, alert, situation) for kind in alert.kinds[1:])))
+    # Of a destination that only its plan has stopped, or lets go on, the last answer is no news.
+    answered = status.last if status.failures or not PLAN_KINDS.issuperset(alert.kinds) else None
     return Page(
         subject=f"[auditcast] {top.what}: {who}, {top.so}",
         label=top.label,
@@ -32,8 +36,8 @@ def page(alert: Alert, situation: Situation, now: int, console_url: str = "", re
         preview=top.lead[0],
         lead=(*top.lead, *others),
         facts=_facts(alert, situation, now),
-        answer=answer(status.last, revision.type_prefix) if status.last else None,
-        answered=ago(status.last.at, now) if status.last else "",
+        answer=answer(answered, revision.type_prefix) if answered else None,
+        answered=ago(answered.at, now) if answered else "",
         steps=_steps(alert, situation),
         link=f"{console_url.rstrip('/')}/destinations/{quote(revision.destination, safe='')}" if console_url else "",
         footer=((remark,) if remark else ()) + FOOTER,
@@ -44,7 +48,7 @@ def _name(revision: Revision) -> str:
     return clean(revision.description, 60) or clean(revision.destination, 64)
 
 
-def _besides(kind: Kind, alert: Alert, now: int) -> str:
+def _besides(kind: Kind, alert: Alert, situation: Situation) -> str:
     """A sentence for a reason that is not the headline."""
     if kind is Kind.UNDELIVERED and alert.kind is not Kind.RECOVERED:
         since = " since the last email" if alert.told.number > 1 else ""
@@ -55,16 +59,13 @@ def _besides(kind: Kind, alert: Alert, now: int) -> str:
         )
     if kind is Kind.WARNING and alert.pause_at:
         return f"Unless a delivery succeeds, the destination is paused from {when(alert.pause_at)} on."
-    return ""
+    return " ".join(plans.sentences(kind, situation)) if kind in PLAN_KINDS else ""
 
 
 def _facts(alert: Alert, situation: Situation, now: int) -> tuple[Fact, ...]:
     revision, status = situation.revision, situation.status
     facts = [Fact("Destination", clean(revision.destination, 64), clean(revision.description, 120))]
-    if revision.workspace:
-        facts.append(Fact("Workspace", clean(revision.workspace, 120)))
-    if revision.organization:
-        facts.append(Fact("Organization", clean(revision.organization, 120)))
+    facts += _owner_facts(situation)
     facts.append(Fact("Host", _host(revision.url)))
     if status.failing_since is not None:
         facts.append(Fact("Failing for", lasting(now - status.failing_since), f"since {when(status.failing_since)}"))
@@ -83,12 +84,31 @@ def _facts(alert: Alert, situation: Situation, now: int) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _owner_facts(situation: Situation) -> list[Fact]:
+    """Whose events it gets, and on which plan they are if that matters."""
+    revision, workspace = situation.revision, situation.workspace
+    if revision.workspace is None:
+        return [Fact("Organization", clean(revision.organization or "unknown", 120))]
+    id_ = clean(revision.workspace, 120)
+    if workspace is None:
+        return [Fact("Workspace", id_)]
+    name = clean(workspace.name, 100)
+    facts = [Fact("Workspace", name or id_, id_ if name else "", workspace.url if is_link(workspace.url) else "")]
+    if not workspace.entitled:
+        facts.append(Fact("Plan", clean(workspace.plan, 64), f"not entitled since {when(workspace.since)}"))
+    return facts
+
+
 def _steps(alert: Alert, situation: Situation) -> tuple[Step, ...]:
     id_ = shlex.quote(clean(situation.revision.destination, 64))
     mend = Step("Find out why the receiver does not take what it is sent, and mend it.")
     look = Step("See which events are dead letters, and why.", f"auditcast dead-letters list --destination {id_}")
     test = Step("Try it with a test delivery.", f"auditcast destinations test {id_}")
     replay = Step("Send the dead letters again.", f"auditcast dead-letters replay --destination {id_}")
+    upgrade = Step(
+        "If its events are to be forwarded, have the plan of its workspace changed; then record that.",
+        f"auditcast workspaces set {shlex.quote(clean(situation.revision.workspace or 'WORKSPACE', 256))} --plan PLAN",
+    )
     enable = Step(
         "If the receiver has moved, set its new URL; then enable the destination.",
         f"auditcast destinations edit {id_} --url https://…\nauditcast destinations enable {id_}",
@@ -100,9 +120,10 @@ def _steps(alert: Alert, situation: Situation) -> tuple[Step, ...]:
     if Kind.GONE in alert.kinds:
         return (enable, test, *((replay,) if owed else ()))
     wanted = (
+        (upgrade, Kind.NOT_ENTITLED in alert.kinds),
         (mend, situation.status.failures > 0),
         (look, owed),
-        (test, True),
+        (test, not PLAN_KINDS.issuperset(alert.kinds)),
         (resume, situation.revision.paused),
         (replay, owed),
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from auditcast.deliverers.alerts.alert import DAY_MS, HOUR_MS, Policy, Situation
-from auditcast.schemas.records import Alerted, Attempt, Revision, Status
+from auditcast.schemas.records import Alerted, Attempt, Revision, Status, Workspace
 
 NOW = 1_795_269_300_000
 MINUTE_MS = 60_000
@@ -25,6 +25,23 @@ def revision(**more: Any) -> Revision:
         "alert_to": ["owner@example.com"],
     }
     return Revision(**fields | more)
+
+
+def workspace(**more: Any) -> Workspace:
+    """Of the destination: on a plan that forwards nothing, for two days."""
+    fields: dict[str, Any] = {
+        "workspace": "ws_1",
+        "number": 2,
+        "nonce": "ab",
+        "changed_at": NOW - DAY_MS,
+        "name": "Acme Platform",
+        "url": "https://platform.example.com/acme",
+        "plan": "free",
+        "entitled": False,
+        "owners": ["ada@example.com"],
+        "since": NOW - 2 * DAY_MS,
+    }
+    return Workspace(**fields | more)
 
 
 def failing(**more: Any) -> Status:

@@ -14,7 +14,7 @@ from auditcast.deliverers.alerts.envelope import Desk
 from auditcast.deliverers.alerts.evaluation import evaluate
 from auditcast.deliverers.alerts.phrases import ago, clean, lasting
 from auditcast.schemas.records import Alerted, Attempt
-from tests.unit.deliverers.alerts.situations import NOTHING, NOW, POLICY, failing, revision, working
+from tests.unit.deliverers.alerts.situations import NOTHING, NOW, POLICY, failing, revision, working, workspace
 
 OUTAGE = Alerted(
     destination="dst_1", at=NOW - 3 * HOUR_MS, number=2, outage=1, outage_since=NOW - 4 * HOUR_MS, outage_letters=3,
@@ -61,6 +61,16 @@ CASES: dict[str, tuple[Situation, Alerted, str]] = {
         NOTHING,
         "[auditcast] Events expire in 23 h: SIEM (dst_1), 34 batches (3,400 events) not delivered",
     ),
+    "not-entitled": (
+        Situation(revision=revision(entitled=False), status=working(), workspace=workspace()),
+        NOTHING,
+        "[auditcast] Stopped: SIEM (dst_1), the plan free does not forward audit events",
+    ),
+    "entitled": (
+        Situation(revision=revision(), status=working(), workspace=workspace(plan="enterprise", entitled=True)),
+        Alerted(destination="dst_1", at=0, number=1, unentitled=True),
+        "[auditcast] Entitled again: SIEM (dst_1), new events are collected",
+    ),
     "recovered": (
         Situation(revision=revision(), status=working()),
         OUTAGE,
@@ -102,8 +112,9 @@ def test_a_person_can_triage_it_and_knows_what_to_do(name: str) -> None:
         assert "TOKEN" not in body
         commands = ["destinations enable"] if name == "gone" else []
         commands += ["destinations resume"] if name in {"paused", "expiring"} else []
-        commands += ["destinations test"] if name != "recovered" else []
-        commands += ["dead-letters replay"]
+        commands += ["destinations test"] if name not in {"recovered", "not-entitled", "entitled"} else []
+        commands += ["dead-letters replay"] if name not in {"not-entitled", "entitled"} else []
+        commands += ["auditcast workspaces set ws_1"] if name == "not-entitled" else []
         assert all(command in body for command in commands), body
 
 
@@ -135,6 +146,28 @@ def test_an_answer_that_repeats_events_is_not_shown(answer: str) -> None:
         assert not any(word in part(email, kind) for word in ("specversion", "usr_1", "lock.created"))
 
 
+def test_a_workspace_has_its_name_and_leads_to_where_it_is() -> None:
+    for name in ("not-entitled", "entitled"):
+        email = sent(*CASES[name][:2])
+        assert "Acme Platform, ws_1, https://platform.example.com/acme" in part(email, "plain")
+        assert "https://platform.example.com/acme" in _Tags(part(email, "html")).links
+    text = part(sent(*CASES["not-entitled"][:2]), "plain")
+    assert "not entitled since 19 Nov 2026, 13:55 UTC" in text
+    assert "LAST ANSWER" not in text
+    failing_too = Situation(revision=revision(entitled=False), status=failing(), workspace=workspace())
+    both = part(sent(failing_too), "plain")
+    assert "3 batches used up all retries" in both
+    assert "LAST ANSWER" in both
+
+
+def test_an_organization_has_no_workspace_and_its_email_makes_sense_all_the_same() -> None:
+    of_all = revision(workspace=None, organization="org_1", entitled=False)
+    email = sent(Situation(revision=of_all, status=working()))
+    text = part(email, "plain").replace("\n", " ")
+    assert "No workspace of its organization is on a plan that forwards audit events." in text
+    assert "org_1" in text
+
+
 class _Tags(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -155,12 +188,13 @@ nasty = st.text(max_size=300) | st.sampled_from(
 @settings(deadline=None)
 @given(nasty, nasty, nasty, nasty)
 def test_nothing_that_others_wrote_becomes_a_header_or_markup(
-    description: str, workspace: str, answer: str, url: str
+    description: str, whose: str, answer: str, url: str
 ) -> None:
-    plain = sent(*CASES["undelivered"][:2])
-    fields: dict[str, Any] = {"description": description, "workspace": workspace or "w", "url": f"https://{url}"}
+    plain = sent(Situation(revision=revision(), status=failing(), workspace=workspace(url="")))
+    fields: dict[str, Any] = {"description": description, "workspace": whose or "w", "url": f"https://{url}"}
     status = failing(last=Attempt(at=NOW, latency_ms=1, status=500, answer=answer))
-    email = sent(Situation(revision=revision(**fields), status=status))
+    about = workspace(name=description, plan=whose, url=f"https://{url} ")
+    email = sent(Situation(revision=revision(**fields), status=status, workspace=about))
     assert email.keys() == plain.keys()
     assert "\n" not in email["Subject"]
     tags, known = _Tags(part(email, "html")), _Tags(part(plain, "html"))

@@ -20,6 +20,7 @@ from tests.unit.deliverers.alerts.situations import (
     revision,
     situation,
     working,
+    workspace,
 )
 
 
@@ -69,6 +70,12 @@ class World:
     def mend(self) -> None:
         self.revise(state="active", paused=False)
 
+    def downgrade(self) -> None:
+        self.revise(entitled=False)
+
+    def upgrade(self) -> None:
+        self.revise(entitled=True)
+
     def pause(self) -> None:
         self.revise(paused=True)
 
@@ -98,7 +105,19 @@ class World:
 
 STEPS: dict[str, Callable[[World], None]] = {
     name: getattr(World, name)
-    for name in ("fail", "succeed", "bury", "begin_anew", "park", "release", "go", "mend", "pause")
+    for name in (
+        "fail",
+        "succeed",
+        "bury",
+        "begin_anew",
+        "park",
+        "release",
+        "go",
+        "mend",
+        "pause",
+        "downgrade",
+        "upgrade",
+    )
 }
 step = st.tuples(
     st.sampled_from([*STEPS, "bury", "fail", "fail"]),
@@ -121,6 +140,8 @@ def test_at_most_one_an_hour_and_in_the_end_everything_is_told(steps: list[tuple
     world.check()
     assert fresh_letters(world.situation.status, world.told) == 0
     final = world.situation
+    if final.revision.entitled or final.revision.state == "active":
+        assert world.told.unentitled == (not final.revision.entitled)
     if final.revision.because:
         assert world.told.verdict == f"{final.revision.number}{final.revision.nonce}"
     elif not final.status.failures and final.revision.state == "active" and not final.revision.paused:
@@ -253,6 +274,38 @@ def test_what_expires_is_told_of_a_week_and_a_day_before_and_not_all_the_time() 
             emails.append((alert.kind, round((now - NOW) / DAY_MS, 1)))
     assert emails[:3] == [(Kind.EXPIRING, 3.0), (Kind.EXPIRING_SOON, 9.0), (Kind.EXPIRING_SOON, 10.0)]
     assert len(emails) == 50
+
+
+def test_a_downgrade_and_an_upgrade_are_told_of_once_each() -> None:
+    world = World()
+    for happens in (world.downgrade, world.upgrade):
+        happens()
+        for _ in range(48):
+            world.look("")
+            world.now += HOUR_MS
+    assert [alert.kinds for _, alert in world.inbox] == [(Kind.NOT_ENTITLED,), (Kind.ENTITLED,)]
+    world.downgrade()
+    world.upgrade()
+    world.look("")
+    assert len(world.inbox) == 2, "what was over before anybody was told of it is no news"
+
+
+def test_a_downgrade_of_what_is_disabled_is_no_news_but_its_end_is_if_it_was() -> None:
+    disabled = Situation(revision=revision(state="disabled", entitled=False), status=working())
+    assert evaluate(disabled, NOTHING, POLICY, NOW) is None
+    again = Situation(revision=revision(state="disabled"), status=working())
+    assert evaluate(again, NOTHING, POLICY, NOW) is None
+    alert = evaluate(again, replace(NOTHING, unentitled=True), POLICY, NOW)
+    assert alert is not None
+    assert alert.kinds == (Kind.ENTITLED,)
+
+
+def test_what_workspace_and_destination_do_not_agree_about_is_not_told_yet() -> None:
+    for entitled in (True, False):
+        said = Situation(
+            revision=revision(entitled=not entitled), status=working(), workspace=workspace(entitled=entitled)
+        )
+        assert evaluate(said, replace(NOTHING, unentitled=not entitled), POLICY, NOW) is None
 
 
 def test_a_verdict_is_told_of_once() -> None:

@@ -12,14 +12,15 @@ from auditcast.deliverers.alerts.alert import DAY_MS, HOUR_MS, Ageing
 from auditcast.deliverers.alerts.envelope import Desk
 from auditcast.deliverers.alerts.misfortunes import PostClosed
 from auditcast.deliverers.alerts.post import Receipt
+from auditcast.deliverers.alerts.sight import Sight
 from auditcast.deliverers.alerts.watch import Watch
 from auditcast.deliverers.fate import Append
 from auditcast.kafka.names import Topics
 from auditcast.schemas.records import Alerted, Attempt, Revision, Status
 from auditcast.schemas.wire import decode_as, encode
-from tests.unit.deliverers.alerts.situations import MINUTE_MS, NOW, POLICY, failing, revision, working
+from tests.unit.deliverers.alerts.situations import MINUTE_MS, NOW, POLICY, failing, revision, working, workspace
 
-OWNER, OTHER, OPERATOR = "owner@example.com", "other@example.com", "ops@example.com"
+OWNER, OTHER, OPERATOR, ADA = "owner@example.com", "other@example.com", "ops@example.com", "ada@example.com"
 
 
 class Server:
@@ -62,6 +63,7 @@ class Bench:
         self.server = Server()
         self.revisions: dict[bytes, bytes] = {}
         self.statuses: dict[bytes, bytes] = {}
+        self.workspaces: dict[bytes, bytes] = {}
         self.told: dict[str, Alerted] = {}
         self.operators = operators
         self.fail_append = False
@@ -80,9 +82,9 @@ class Bench:
             Topics(),
             1,
             Desk("alerts@example.com", self.operators),
-            names=lambda: [*self.revisions, *self.statuses],
-            revision=self.revisions.get,
-            status=self.statuses.get,
+            sight=Sight(
+                lambda: [*self.revisions, *self.statuses], self.revisions.get, self.statuses.get, self.workspaces.get
+            ),
             post=self.server,
             append=self.append,
             now=lambda: self.now,
@@ -185,6 +187,38 @@ async def test_operators_are_told_when_all_owners_refuse_and_when_there_are_none
     bench = Bench(failing(), operators=[OPERATOR], alert_to=["no address\r\nBcc: x@example.com"])
     ((to, _),) = await bench.look(minutes=10)
     assert to == [OPERATOR]
+
+
+async def test_owners_are_told_of_their_plan_and_of_all_else_only_if_nobody_else_is() -> None:
+    bench = Bench(working(), entitled=False, operators=[OPERATOR])
+    bench.workspaces[b"ws_1"] = encode(workspace(owners=[ADA, OWNER]))
+    ((to, _),) = await bench.look(minutes=90)
+    assert to == [ADA, OWNER]
+    bench.status(failing())
+    ((to, _),) = await bench.look(minutes=90)
+    assert to == [OWNER], "the destination's own address is enough"
+
+    bench = Bench(failing(), alert_to=[], operators=[OPERATOR])
+    bench.workspaces[b"ws_1"] = encode(workspace())
+    ((to, _),) = await bench.look(minutes=10)
+    assert to == [ADA]
+
+    bench = Bench(failing(), operators=[OPERATOR])
+    bench.workspaces[b"ws_1"] = encode(workspace())
+    bench.server.answers = {OWNER: 550}
+    ((to, _),) = await bench.look(minutes=10)
+    assert to == [ADA]
+    bench = Bench(failing(), operators=[OPERATOR])
+    bench.workspaces[b"ws_1"] = encode(workspace())
+    bench.server.answers = {OWNER: 550, ADA: 550}
+    ((to, _),) = await bench.look(minutes=10)
+    assert to == [OPERATOR]
+
+
+async def test_a_workspace_that_cannot_be_read_keeps_no_alert_from_being_told() -> None:
+    bench = Bench(failing())
+    bench.workspaces[b"ws_1"] = b"junk"
+    assert [to for to, _ in await bench.look()] == [[OWNER]]
 
 
 async def test_what_nobody_takes_stays_to_be_told() -> None:
