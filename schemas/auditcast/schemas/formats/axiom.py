@@ -19,12 +19,10 @@ from auditcast.schemas.formats.base import (
     Pieces,
     Place,
     RequiredHeader,
-    Span,
     array_pieces,
 )
 from auditcast.schemas.formats.cloudevents import PLACED
 
-_SPANS = 8
 _Count = Annotated[int, Meta(ge=0)]
 
 
@@ -73,8 +71,8 @@ class Axiom:
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """200 and `"failed": 0`, with every event counted.
 
-        Of some that failed Axiom tells the times and errors, not which they are. So all are sent again, in smaller
-        bodies: soon those that fail are alone. What was taken comes again by that, under the same event id.
+        Of some that failed Axiom tells the times and errors, not which they are. So all are sent again, on schedule,
+        and what was taken comes again by that, under the same `id` and `sequence`.
         """
         if status != 200:
             return None
@@ -82,21 +80,12 @@ class Axiom:
             told = _ingested(answer)
         except (ValueError, RecursionError):
             return None
-        if told.ingested + told.failed != events or not told.ingested:
+        if told.ingested + told.failed != events:
             return None
         if not told.failed:
             return TAKEN
         detail = f"Axiom did not ingest {told.failed} of {events} events, and does not say which"
-        return Judgement(again=_smaller(0, events - 1, _SPANS), detail=detail)
-
-
-def _smaller(first: int, last: int, most: int) -> list[Span]:
-    """At most `most` neighbouring spans; they are halves of halves, as the parts of a body that is too large are."""
-    count = last - first + 1
-    if most < 2 or count < 2:
-        return [(first, last)]
-    middle = first + count // 2
-    return [*_smaller(first, middle - 1, most // 2), *_smaller(middle, last, most // 2)]
+        return Judgement(again=((0, events - 1),), detail=detail)
 
 
 FORMATS = (Axiom(),)

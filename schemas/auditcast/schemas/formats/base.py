@@ -76,7 +76,7 @@ TAKEN = Judgement()
 
 
 class Option(Struct, frozen=True):
-    """A choice that a format offers to a person; it holds if `pattern` matches the whole of it."""
+    """A choice that a format offers to a person; it holds if `pattern` matches the whole of it, and it is printable."""
 
     name: str
     description: str
@@ -167,6 +167,6 @@ def chosen(options: Sequence[Option], given: Mapping[str, str]) -> dict[str, str
         if option is None:
             has = f"it has {', '.join(sorted(known))}" if known else "it has none"
             raise InvalidDestination("option", f"the format has no option {name!r}: {has}")
-        if re.fullmatch(option.pattern, value) is None:
+        if re.fullmatch(option.pattern, value) is None or not value.isprintable():
             raise InvalidDestination("option", f"{name} cannot be {value[:60]!r}: write it as in {option.example}")
     return {name: given.get(name, option.default) for name, option in known.items()}

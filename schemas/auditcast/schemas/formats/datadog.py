@@ -6,7 +6,6 @@ Limits and answers: docs.datadoghq.com/api/latest/logs. A log over 1 MB is cut a
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +25,7 @@ from auditcast.schemas.formats.base import (
 )
 from auditcast.schemas.formats.chained import MAX_CHAINED_BYTES, chained
 from auditcast.schemas.formats.content import content, message_of, settled
+from auditcast.schemas.formats.values import host
 
 _WORD = "[A-Za-z][A-Za-z0-9_:./-]{0,99}"
 _TAGS = f"(?:{_WORD}(?:,{_WORD}){{0,19}})?"
@@ -89,18 +89,11 @@ class _Rendering:
         return {
             "ddsource": chosen["ddsource"],
             "service": chosen["service"],
-            "hostname": chosen["hostname"] or _host(event.source),
+            "hostname": chosen["hostname"] or host(event.source),
             # The intake reads a word by its first letters: `failure` would be an emergency.
             "status": "info" if data.outcome == "success" else chosen["failure_status"],
             "ddtags": ",".join(filter(None, (chosen["tags"], *(_NO_TAG.sub("_", tag)[:_MAX_TAG] for tag in tags)))),
         }
-
-
-def _host(source: str) -> str:
-    try:
-        return urlsplit(source).hostname or source
-    except ValueError:
-        return source
 
 
 def _placed(log: bytes, number: int, chain: Mapping[str, Any]) -> bytes:

@@ -86,7 +86,7 @@ def _shown(lines: Sequence[_Line]) -> Iterator[str]:
     for position, line in enumerate(lines):
         room -= _length(line.text)
         if room < 0:
-            yield f"… and {_counted(lines[position:])} more"
+            yield f"… and {_counted(lines[position:], 'more ')}"
             return
         yield line.text
 
@@ -112,9 +112,9 @@ def _footer(place: Place, count: int) -> Iterator[str]:
     yield "times are in UTC"
 
 
-def _counted(lines: Sequence[_Line]) -> str:
+def _counted(lines: Sequence[_Line], which: str = "") -> str:
     failed = sum(line.failed for line in lines)
-    return f"{len(lines)} event{'s' if len(lines) != 1 else ''}{f', {failed} failed' if failed else ''}"
+    return f"{len(lines)} {which}event{'s' if len(lines) != 1 else ''}{f', {failed} failed' if failed else ''}"
 
 
 def _time(text: str) -> str:
@@ -123,12 +123,13 @@ def _time(text: str) -> str:
 
 def _code(text: str) -> str:
     """A word in which Slack reads no formatting, link, mention or emoji."""
-    return f"`{_escaped(_cut(text, NAME)).replace('`', _TICK) or '?'}`"
+    return f"`{_escaped(_cut(text, NAME)) or '?'}`"
 
 
 def _cut(text: str, most: int) -> str:
-    """At most `most` characters on one line, without those that are not seen, such as changes of direction."""
+    """At most `most` characters on one line, without those that are not seen (changes of direction) or end code."""
     visible = " ".join("".join(each if each.isprintable() else " " for each in text[: 4 * most]).split())
+    visible = visible.replace("`", _TICK)
     return visible if len(visible) <= most else f"{visible[: most - 1]}…"
 
 
@@ -159,7 +160,7 @@ class Slack:
             name="title",
             description="what a message begins with, up to 80 characters",
             default="Audit log",
-            pattern="[^&<>\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,80}",
+            pattern="[^&<>]{1,80}",
             example="Audit log of production",
         ),
     )
