@@ -169,9 +169,9 @@ func (arrivals *Arrivals) Take(headers http.Header) (string, error) {
 		arrivals.ids, arrivals.streams = map[string]string{}, map[string]map[int]link{}
 	}
 	id, now := headers.Get("webhook-id"), link{headers.Get("X-Audit-Previous-Digest"), headers.Get("X-Audit-Digest")}
-	if known, repeat := arrivals.ids[id]; repeat && known == now.digest {
+	if arrivals.Has(headers) {
 		return "repeat", nil
-	} else if repeat {
+	} else if _, known := arrivals.ids[id]; known {
 		return "conflict", nil
 	}
 	arrivals.ids[id] = now.digest
@@ -197,6 +197,12 @@ func (arrivals *Arrivals) Take(headers http.Header) (string, error) {
 		return "next", nil
 	}
 	return "early", nil
+}
+
+// Has says whether it is a repeat. Ask this, then keep it, then Take it, lest what could not be kept looks kept.
+func (arrivals *Arrivals) Has(headers http.Header) bool {
+	digest, known := arrivals.ids[headers.Get("webhook-id")]
+	return known && digest == headers.Get("X-Audit-Digest")
 }
 
 // Missing returns the sequence numbers between the batches of `stream` that have not come.

@@ -90,7 +90,7 @@ export class Arrivals {
   take(headers) {
     const id = headers["webhook-id"];
     const digest = headers["x-audit-digest"] ?? "";
-    if (this.#ids.has(id)) return this.#ids.get(id) === digest ? "repeat" : "conflict";
+    if (this.#ids.has(id)) return this.has(headers) ? "repeat" : "conflict";
     this.#ids.set(id, digest);
     if (!("x-audit-sequence" in headers) || "x-audit-part" in headers) return "apart";
     const stream = headers["x-audit-stream"];
@@ -101,6 +101,11 @@ export class Arrivals {
     const [before, after] = [batches.get(sequence - 1), batches.get(sequence + 1)];
     if ((before && before.digest !== previous) || (after && after.previous !== digest)) return "conflict";
     return before ? "next" : "early";
+  }
+
+  /** Whether it is a repeat. Ask this, then keep it, then `take` it, lest what could not be kept looks kept. */
+  has(headers) {
+    return this.#ids.get(headers["webhook-id"]) === (headers["x-audit-digest"] ?? "");
   }
 
   /** The sequence numbers between the batches of `stream` that have not come. */

@@ -106,7 +106,7 @@ class Arrivals:
         """
         message_id, digest = headers["webhook-id"], headers.get("x-audit-digest", "")
         if message_id in self.ids:
-            return "repeat" if self.ids[message_id] == digest else "conflict"
+            return "repeat" if self.has(headers) else "conflict"
         self.ids[message_id] = digest
         if "x-audit-sequence" not in headers or "x-audit-part" in headers:
             return "apart"
@@ -117,6 +117,10 @@ class Arrivals:
         if (before and before[1] != previous) or (after and after[0] != digest):
             return "conflict"
         return "next" if before else "early"
+
+    def has(self, headers):
+        """Whether it is a repeat. Ask this, then keep it, then `take` it, lest what could not be kept looks kept."""
+        return self.ids.get(headers["webhook-id"]) == headers.get("x-audit-digest", "")
 
     def missing(self, stream):
         """The sequence numbers between the batches of `stream` that have not come."""

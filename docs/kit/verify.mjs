@@ -7,6 +7,7 @@
 //     --from SEQUENCE     the first batch that should be here
 //     --until TIME        until when the end is to be proved, as in 2025-11-21T04:00:00Z
 //     --destination ID    whose batches these should be
+//     --format FORMAT     of bodies and events that were kept without headers (cloudevents/2), as in ndjson/1
 //     --json              the findings as JSON
 //
 // The secrets are in the environment: WEBHOOK_SECRET='whsec_… whsec_…'. Without, signatures are not looked at.
@@ -23,8 +24,14 @@ const EXITS = {
   ...{ altered: 2, unsigned: 2, forged: 2, contradiction: 2, broken: 2, misnumbered: 2, foreign: 2, unplaced: 2 },
   ...{ "manifest-forged": 2, "manifest-contradiction": 2, "unlike-manifest": 2, unreadable: 3, unverifiable: 3 },
 };
-// How bodies are made of pieces, one for each event: what stands before, between and behind them.
-const PIECES = { cloudevents: ["[", ",", "]"], datadog: ["[", ",", "]"] };
+const ARRAY = { head: "[", separator: ",", tail: "]" };
+const LINES = { head: "", separator: "\n", tail: "\n" };
+/** How bodies are made of pieces, one for each event: what the head ends with, what is between them, and the tail. */
+export const PIECES = {
+  ...{ cloudevents: ARRAY, axiom: ARRAY, datadog: ARRAY, ocsf: ARRAY, ndjson: LINES },
+  ...{ elastic: { ...LINES, lines: 2 }, splunk: { ...LINES, tail: "" } },
+  ...{ loki: { ...ARRAY, head: '"values":[', tail: "]}]}" }, newrelic: { ...ARRAY, head: '"logs":[', tail: "]}]" } },
+};
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const lines = (...all) => all.map((line) => `${line}\n`).join("");
@@ -79,11 +86,25 @@ function isGenuine(manifest, publicKeys) {
 
 /** The manifest somewhere in a parsed body, of whatever format; undefined if there is none. */
 function manifestIn(value) {
+  if (typeof value === "string" && value.includes('"closing_digest"')) return manifestInText(value);
   if (value === null || typeof value !== "object") return undefined;
   if ("closing_digest" in value && "signature" in value) return value;
   for (const inner of Object.values(value)) {
     const found = manifestIn(inner);
     if (found) return found;
+  }
+  return undefined;
+}
+
+/** The same in a body, which is JSON, or lines of it. */
+function manifestInText(text) {
+  for (const json of [text, ...text.split("\n")]) {
+    try {
+      const found = manifestIn(JSON.parse(json));
+      if (found) return found;
+    } catch {
+      // It is not all of the JSON.
+    }
   }
   return undefined;
 }
@@ -104,13 +125,26 @@ function items(text) {
       found.push(text.slice(start, at));
       start = at + 1;
     }
+    if (depth === 0 && !inString) break;
   }
   return found;
 }
 
-/** How many events a body has; undefined if its format does not tell. */
-function count(format, body) {
-  return PIECES[format.split("/")[0]] && items(body.toString()).length;
+/** What a body is made of; undefined if its format is not known. */
+function parts(format, body) {
+  const form = PIECES[format.split("/")[0]];
+  if (!form) return undefined;
+  const text = body.toString();
+  const begin = text.indexOf(form.head) + form.head.length;
+  const pieces = text.slice(begin, text.length - form.tail.length);
+  const count = form.separator === "," ? items(text.slice(begin - 1)).length : pieces.split("\n").length / (form.lines ?? 1);
+  return { ...form, head: text.slice(0, begin), pieces, count };
+}
+
+/** The SHA-256 of the body whose parts were taken apart. */
+function joined(all) {
+  const [{ head, separator, tail }] = all;
+  return sha256(head + all.map(({ pieces }) => pieces).join(separator) + tail);
 }
 
 /** All that is known of one stream. */
@@ -142,8 +176,8 @@ export class Verifier {
   #anyManifest = false;
 
   /** `until` in ms since 1970. */
-  constructor({ secrets = [], publicKeys = [], from = 1, until, destination } = {}) {
-    Object.assign(this, { secrets, publicKeys, from, until, destination });
+  constructor({ secrets = [], publicKeys = [], from = 1, until, destination, format = "cloudevents/2" } = {}) {
+    Object.assign(this, { secrets, publicKeys, from, until, destination, format });
   }
 
   #stream(name) {
@@ -181,7 +215,7 @@ export class Verifier {
       body = Buffer.alloc(0); // whatever it was, its digest will be another
     }
     if ("x-audit-manifest" in headers) {
-      this.#takeManifestIn(body);
+      this.addManifest(manifestInText(body.toString()));
       return;
     }
     const [stream, sequence] = [headers["x-audit-stream"], headers["x-audit-sequence"]];
@@ -218,7 +252,7 @@ export class Verifier {
     const id = `${stream.name}-${sequence}` + (numbersOfPart ? `-${numbersOfPart}` : "");
     const [first, last] = numbers(told.events);
     const range = numbersOfPart ? numbers(numbersOfPart) : [first, last];
-    const pieces = count(told.format ?? "", body);
+    const pieces = parts(told.format ?? "", body)?.count;
     let fault;
     if (digestOf(told, parent ?? sha256(body)) !== told.digest) fault = "altered";
     else if (this.secrets.length && !("webhook-signature" in headers)) fault = "unsigned";
@@ -279,7 +313,7 @@ export class Verifier {
 
   #addEvent(stream, event, text) {
     const told = {
-      ...{ stream: stream.name, sequence: event.auditbatch, opened: event.auditopened, format: "cloudevents/2" },
+      ...{ stream: stream.name, sequence: event.auditbatch, opened: event.auditopened, format: this.format },
       ...{ gap: event.auditgap ?? "-", previous: event.auditprevious },
     };
     if (!stream.loose.has(event.auditbatch)) stream.loose.set(event.auditbatch, { told, events: new Map(), copies: 0 });
@@ -289,16 +323,6 @@ export class Verifier {
     else if (!batch.events.has(number)) batch.events.set(number, { text, copies: 1 });
     else if (batch.events.get(number).text === text) batch.events.get(number).copies++;
     else this.#addBad(stream, event.auditbatch, "contradiction");
-  }
-
-  #takeManifestIn(body) {
-    let found;
-    try {
-      found = manifestIn(JSON.parse(body.toString()));
-    } catch {
-      found = undefined;
-    }
-    this.addManifest(found);
   }
 
   /** One line of the manifests' file. */
@@ -368,8 +392,7 @@ export class Verifier {
   /** Put a batch together of its parts, or say what is missing of it. */
   #join(stream, sequence, { batch, parent, ranges }, say) {
     if (stream.batches.has(sequence)) return;
-    const [head, separator, tail] = PIECES[batch.format.split("/")[0]] ?? [];
-    if (head === undefined) {
+    if (!(batch.format.split("/")[0] in PIECES)) {
       say("unverifiable", { sequence }); // nobody told how its parts are put together
       return;
     }
@@ -382,12 +405,12 @@ export class Verifier {
     for (const part of ranges.sort((a, b) => a.first - b.first || b.last - a.last)) {
       if (part.last < following) continue; // it came within a larger one
       if (part.first > following) hole(following, part.first - 1);
-      chosen.push(part.body.subarray(head.length, part.body.length - tail.length).toString());
+      chosen.push(parts(batch.format, part.body));
       following = part.last + 1;
     }
     if (following <= batch.last) hole(following, batch.last);
     if (batch.partial) stream.batches.set(sequence, batch);
-    else if (sha256(head + chosen.join(separator) + tail) !== parent) this.#addBad(stream, sequence, "altered");
+    else if (joined(chosen) !== parent) this.#addBad(stream, sequence, "altered");
     else {
       say("joined", { sequence, count: chosen.length });
       stream.batches.set(sequence, batch);
@@ -401,7 +424,8 @@ export class Verifier {
       const { told, events } = stream.loose.get(sequence);
       const sorted = [...events.keys()].sort((a, b) => a - b);
       const [first, last] = [sorted[0], sorted.at(-1)];
-      const body = `[${sorted.map((number) => events.get(number).text).join(",")}]`;
+      const { head, separator, tail } = PIECES[this.format.split("/")[0]];
+      const body = head + sorted.map((number) => events.get(number).text).join(separator) + tail;
       const digest = digestOf({ ...told, events: `${first}-${last}` }, sha256(body));
       const batch = { ...told, first, last, opened: Number(told.opened), digest, sorted };
       const copies = Math.min(...[...events.values()].map((event) => event.copies)) - 1;
@@ -550,12 +574,15 @@ async function main() {
     allowPositionals: true,
     options: {
       ...{ manifests: text, "public-key": { ...text, multiple: true }, from: text, until: text, destination: text },
+      format: { ...text, default: "cloudevents/2" },
       json: { type: "boolean" },
     },
   });
   if (positionals.length !== 1) throw new Error("name one file of JSON lines, or - for standard input");
   const until = values.until && Date.parse(values.until);
   if (Number.isNaN(until)) throw new Error("--until is no time: write it as in 2025-11-21T04:00:00Z");
+  if (!["cloudevents/2", "axiom/1", "ndjson/1"].includes(values.format))
+    throw new Error("--format is cloudevents/2, axiom/1 or ndjson/1: events of no other say enough");
   if (values.from && !isNumber(values.from)) throw new Error("--from is no number");
   const verifier = new Verifier({
     secrets: (process.env.WEBHOOK_SECRET ?? "").split(/[\s,]+/).filter(Boolean),
@@ -563,6 +590,7 @@ async function main() {
     from: Number(values.from ?? 1),
     until,
     destination: values.destination,
+    format: values.format,
   });
   for await (const line of linesOf(positionals[0])) verifier.take(line);
   if (values.manifests) for await (const line of linesOf(values.manifests)) verifier.takeManifest(line);

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from auditcast.deliverers import request
 from auditcast.deliverers.parts import Part
-from auditcast.deliverers.signing import body_signature, key_of, message_signature
+from auditcast.deliverers.signing import key_of
 from auditcast.schemas.chain import GENESIS, NO_GAP, batch_id, body_digest, digest_of
 from auditcast.schemas.records import Batch
 from auditcast.schemas.signing_keys import Signer
@@ -102,9 +102,8 @@ def sent(
 ) -> Request:
     """A delivery of `batch`, or of a `part` of it."""
     content = (part or batch).body
-    body = gzip.compress(content, mtime=0) if packed else content
-    part = replace(part or Part(0, 0, body), body=body)
-    given = request.headers(
+    body = gzip.compress(content, mtime=0) if packed else None
+    headers = request.headers(
         batch,
         custom=[],
         key=key_of(SECRET),
@@ -112,20 +111,11 @@ def sent(
         agent="auditcast/0",
         now=now,
         part=part,
+        next_key=key_of(next_secret) if next_secret else b"",
+        sign=signer.sign if signer else None,
+        packed=body,
     )
-    headers = {name.lower(): value for name, value in given}
-    if packed:
-        headers["content-encoding"] = "gzip"
-    if next_secret:
-        key = key_of(next_secret)
-        headers["x-webhook-signature-next"] = body_signature(key, body)
-        headers["webhook-signature"] = (
-            message_signature(key, headers["webhook-id"], now, body) + " " + headers["webhook-signature"]
-        )
-    if signer:
-        signed = f"{headers['webhook-id']}.{now}.".encode() + body
-        headers["webhook-signature"] += f" v1a,{signer.sign(signed)}"
-    return Request(headers, body, content)
+    return Request({name.lower(): value for name, value in headers}, content if body is None else body, content)
 
 
 def order(*indices: int, of: Sequence[Batch]) -> list[Request]:
