@@ -195,7 +195,8 @@ class Elastic:
     def pieces(self, body: bytes) -> Pieces:
         """Two lines each."""
         lines = body.split(b"\n")
-        if len(lines) % 2 == 0 or lines.pop() or any("create" not in _document(line) for line in lines[::2]):
+        ended = not lines.pop()
+        if not ended or not lines or len(lines) % 2 or any("create" not in _document(line) for line in lines[::2]):
             raise ValueError("the lines are not pairs of an action and a document")
         pairs = [b"%b\n%b" % pair for pair in zip(lines[::2], lines[1::2], strict=True)]
         return Pieces(b"", pairs, b"\n", b"\n")

@@ -52,8 +52,6 @@ _Mapper = Callable[[CloudEvent], _Kind | None]
 def mapped(event: CloudEvent, raw: bytes, product: str, vendor: str) -> tuple[Members, Members]:
     """The event without `metadata`, and its `metadata`; `unmapped` is the last member of the first."""
     data, when = event.data, ms_of(event.time)
-    category = data.action.category
-    name = f"{category}.{data.action.action}"
     kind = _kind(event)
     product = product or host(event.source)
     successful = data.outcome == "success"
@@ -72,7 +70,6 @@ def mapped(event: CloudEvent, raw: bytes, product: str, vendor: str) -> tuple[Me
             "status": "Success" if successful else "Failure",
             "message": data.description or headline(event),
             "actor": {"user": _user(data.actor)},
-            "api": {"operation": name},
             "src_endpoint": _endpoint(event, product),
             "http_request": _request(event),
             **kind.members,
@@ -92,13 +89,17 @@ def mapped(event: CloudEvent, raw: bytes, product: str, vendor: str) -> tuple[Me
             "version": VERSION,
             "product": {"name": product, "vendor_name": vendor or product},
             "uid": event.id,
-            "event_code": name,
-            "labels": [category],
+            "event_code": _name(event),
+            "labels": [data.action.category],
             "original_time": event.time,
             "tenant_uid": event.organizationid,
         }
     )
     return members, metadata
+
+
+def _name(event: CloudEvent) -> str:
+    return f"{event.data.action.category}.{event.data.action.action}"
 
 
 def _kind(event: CloudEvent) -> _Kind:
@@ -110,7 +111,7 @@ def _kind(event: CloudEvent) -> _Kind:
 def _api(event: CloudEvent) -> _Kind:
     target = event.data.target
     resources = {} if target is None else {"resources": [given(_resource(target))]}
-    return _Kind(_API, *_activity(event), resources)
+    return _Kind(_API, *_activity(event), {"api": {"operation": _name(event)}, **resources})
 
 
 def _entity(event: CloudEvent) -> _Kind | None:
