@@ -17,7 +17,7 @@ from check import Arrivals, Refused, check
 host, port, certificate, key, file = sys.argv[1:]
 secrets = os.environ["WEBHOOK_SECRET"].split()  # two, with a space between, if you rotate it yourself
 arrivals, lock = Arrivals(), threading.Lock()
-kept = Path(file).open("ab+")  # noqa: SIM115  (as long as the process lives)
+kept = Path(file).open("ab+")
 kept.seek(0)
 whole = kept.read().rpartition(b"\n")
 kept.truncate(len(whole[0] + whole[1]))  # a line that a crash cut off was never acknowledged
