@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auditcast.console import __main__ as umbrella
 from auditcast.deliverers.unpacking import HEADER
@@ -191,6 +192,8 @@ def test_what_was_not_collected_is_told_with_the_remedy(world: World) -> None:
     )
     world.in_force(offset=0, revision=disabled, gap_from=world.now)
     assert world.told(event)["state"] == "disabled"
+    world.in_force(offset=0, revision=replace(disabled, number=3, state="active", entitled=False), gap_from=world.now)
+    assert world.told(event)["state"] == "not-entitled"
 
 
 def test_a_refused_event_is_told_with_its_reason(world: World) -> None:

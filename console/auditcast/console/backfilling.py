@@ -79,6 +79,8 @@ def fill(settings: Destinations, revision: Revision, asked: Asked, timeout: floa
     if not revision.collecting:
         raise NotCollecting(
             f"{revision.destination} is disabled: enable it first, what it misses until then can be had afterwards"
+            if revision.state != "active"
+            else f"{revision.destination} is not entitled: see 'auditcast destinations show {revision.destination}'"
         )
     connection = settings.connection
     sealer = Sealer([key.reveal() for key in settings.sealing_keys])

@@ -51,7 +51,7 @@ class Book(Generic[R]):
         timeout: float = clients.ANSWER_S,
     ) -> None:
         self.unreadable: set[str] = set()
-        self._connection = connection
+        self.connection = connection
         self._topic = topic
         self._kind: type[R] = kind
         self._key_of: Callable[[R], str] = key_of
@@ -127,7 +127,7 @@ class Book(Generic[R]):
             changed_at=time.time_ns() // 1_000_000,
         )
         if self._appender is None:
-            self._appender = Appender(self._connection, self._timeout)
+            self._appender = Appender(self.connection, self._timeout)
         key = self._key_of(revision)
         self._appender.append(self._topic, key, wire.encode(revision))
         with self._arrived:

@@ -16,13 +16,19 @@ from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Attempt, Revision, Status
 
 STYLES = {"active": "green", "failing": "red", "paused": "yellow", "gone": "red", "disabled": "dim", "deleted": "dim"}
+STYLES |= {"not-entitled": "red"}
 
 ANSWER_SHOWN = 200
 """Characters of an answer that are shown."""
 
 
-def table(revisions: Iterable[Revision], statuses: Mapping[str, Status], now: int) -> Table:
-    """One destination after the other, at `now` in ms; stacked, so that it can be read on 80 columns."""
+def table(
+    revisions: Iterable[Revision], statuses: Mapping[str, Status], now: int, remarks: Mapping[str, str] | None = None
+) -> Table:
+    """One destination after the other, at `now` in ms; stacked, so that it can be read on 80 columns.
+
+    `remarks` are about some of them, by their ids.
+    """
     lines = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 1, 1))
     lines.add_column("Destination", overflow="fold")
     for title in ("Last delivery", "State", "Backlog"):
@@ -31,7 +37,8 @@ def table(revisions: Iterable[Revision], statuses: Mapping[str, Status], now: in
     for revision in revisions:
         status = statuses.get(revision.destination)
         state = state_of(revision, status)
-        described = (printable(revision.description), _url(revision), _scope(revision))
+        remark = (remarks or {}).get(revision.destination, "")
+        described = (printable(revision.description), _url(revision), _scope(revision), remark)
         lines.add_row(
             Text("\n").join((Text(revision.destination, "bold"), *map(Text, filter(None, described)))),
             _last(status, now).replace(" (", "\n("),
@@ -42,19 +49,19 @@ def table(revisions: Iterable[Revision], statuses: Mapping[str, Status], now: in
     return lines
 
 
-def card(revision: Revision, status: Status | None, left_out: LeftOut, now: int) -> Table:
-    """One destination, a line a setting, and then how it fares at `now` in ms."""
+def card(revision: Revision, status: Status | None, left_out: LeftOut, now: int, remark: str = "") -> Table:
+    """One destination, a line a setting, and then how it fares at `now` in ms; `remark` is why it is not entitled."""
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
-    for title, value in (*_settings(revision, status, now), *_fortune(revision, status, left_out, now)):
+    for title, value in (*_settings(revision, status, now, remark), *_fortune(revision, status, left_out, now)):
         lines.add_row(title, value)
     return lines
 
 
-def _settings(revision: Revision, status: Status | None, now: int) -> Iterator[tuple[str, str]]:
+def _settings(revision: Revision, status: Status | None, now: int, remark: str) -> Iterator[tuple[str, str]]:
     yield "Id", revision.destination
-    yield "State", _condition(revision, status)
+    yield "State", _condition(revision, status, remark)
     yield "For", _scope(revision)
     yield "Description", printable(revision.description) or "-"
     yield "URL", _url(revision)
@@ -93,13 +100,13 @@ def _fortune(revision: Revision, status: Status | None, left_out: LeftOut, now: 
             yield "Newest delivered", f"{printable(each.stream)}: sequence {each.sequence}"
         yield "Dead letters ever", _dead_letters(status, now)
     if left_out.events:
-        counted = f"{_counted(left_out.events, 'event')} while disabled, counted"
+        counted = f"{_counted(left_out.events, 'event')} while disabled or not entitled, counted"
         yield "Not collected", f"{counted}{_since(left_out.since, now)}"
     if status is not None:
         yield "As of", _when(status.at, now)
 
 
-def _condition(revision: Revision, status: Status | None) -> str:
+def _condition(revision: Revision, status: Status | None, remark: str) -> str:
     state, name = state_of(revision, status), revision.destination
     match state:
         case "gone":
@@ -111,6 +118,9 @@ def _condition(revision: Revision, status: Status | None) -> str:
                 if status and status.last and status.failing_since is not None:
                     by += f" for {_words(status.last.at - status.failing_since)}"
             return f"{by}; 'auditcast destinations resume {name}' ends it"
+        case "not-entitled":
+            paused = "; and paused" if revision.paused else ""
+            return f"{remark or 'not entitled'}; events are not collected, only counted{paused}"
         case "disabled" if revision.paused:
             return "disabled, and paused"
         case "failing" if status and status.open:

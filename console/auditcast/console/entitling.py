@@ -11,13 +11,12 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
+from auditcast.console import surveys
 from auditcast.console.entitlement import Known, check_entitled, check_room, in_line, neighbours
 from auditcast.console.registry import Registry
 from auditcast.console.revisions import deleted, enabled
-from auditcast.console.surveys import Survey
-from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
-from auditcast.schemas.records import Revision, Workspace
+from auditcast.schemas.records import Revision
 
 YIELD_S = 3.0
 """How long the earlier of two that have added one destination too many waits for the later one to take its own back."""
@@ -36,7 +35,7 @@ class Settled(Struct, frozen=True):
 @contextmanager
 def knowledge(connection: Connection) -> Iterator[Callable[[], Known]]:
     """Gives a function that tells what is known of workspaces as of each call."""
-    with Survey(connection, Topics(connection.topic_prefix).workspaces, Workspace) as survey:
+    with surveys.of_workspaces(connection) as survey:
         yield lambda: Known(survey.look(), survey.unreadable)
 
 
@@ -50,14 +49,12 @@ def settle(connection: Connection) -> Settled:
     return Settled(known, alive, [revision for _, revision in sorted(changed.items())])
 
 
-def added(
-    connection: Connection, registry: Registry, wanted: Revision, again: Callable[[Revision], Revision], limit: int
-) -> Revision:
+def added(registry: Registry, wanted: Revision, again: Callable[[Revision], Revision], limit: int) -> Revision:
     """Add `wanted`, or give what `again` makes of the destination that is there already under its id.
 
     Raises `NotEntitled`, `NoRoom` (of more than `limit`; 0: any number), and what `again` raises, without effect.
     """
-    with knowledge(connection) as look:
+    with knowledge(registry.connection) as look:
         known = look()
 
         def first(newest: Revision | None) -> Revision:
@@ -71,7 +68,7 @@ def added(
         if not changed.written or changed.revision.secret != wanted.secret:
             return changed.revision
         if limit:
-            _keep_room(connection, registry, changed.revision, limit)
+            _keep_room(registry, changed.revision, limit)
         while changed.written:
             changed = registry.change(wanted.destination, _lining(changed.revision, look()))
         return changed.revision
@@ -99,13 +96,13 @@ def _lining(seen: Revision, known: Known) -> Callable[[Revision | None], Revisio
     return lambda newest: in_line(newest or seen, known)
 
 
-def _keep_room(connection: Connection, registry: Registry, ours: Revision, limit: int) -> None:
+def _keep_room(registry: Registry, ours: Revision, limit: int) -> None:
     """Delete `ours` and raise `NoRoom` if another console has added one too many at the same moment.
 
     The later one takes its own back. If the other one does not, because it has not seen ours, the earlier one does: so
     the limit holds whatever clocks say.
     """
-    with Survey(connection, Topics(connection.topic_prefix).destinations, Revision) as survey:
+    with surveys.of_destinations(registry.connection) as survey:
         deadline = time.monotonic() + YIELD_S
         while True:
             found = neighbours(ours, survey.look().values())

@@ -19,18 +19,18 @@ SKIPPED = b"skipped/"
 
 
 class LeftOut(Struct, frozen=True):
-    """Events that were not collected while the destination was disabled, counted since `since` (ms)."""
+    """Events that were not collected while the destination was disabled or not entitled, counted since `since` (ms)."""
 
     events: int = 0
     since: int | None = None
 
 
 def state_of(revision: Revision, status: Status | None) -> str:
-    """The state that people are shown: active, failing, paused, disabled, gone or deleted."""
+    """The state that people are shown: active, failing, paused, not-entitled, disabled, gone or deleted."""
     if is_gone(revision):
         return "gone"
     if not revision.collecting:
-        return revision.state
+        return "not-entitled" if revision.state == "active" else revision.state
     if revision.paused:
         return "paused"
     return "failing" if status is not None and (status.open or status.failures) else "active"
@@ -56,7 +56,7 @@ def statuses(connection: Connection) -> dict[str, Status]:
 
 
 def left_out(connection: Connection, revisions: Iterable[Revision]) -> dict[str, LeftOut]:
-    """By destination, of at least those in `revisions` that were ever disabled. Raises as `statuses` does.
+    """By destination, of at least those in `revisions` that ever collected nothing. Raises as `statuses` does.
 
     Each partition counts by itself; of a workspace's destination there is something in one of them only.
     """

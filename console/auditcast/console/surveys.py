@@ -6,6 +6,7 @@ from typing import Generic, Self, TypeVar
 
 from confluent_kafka import Message
 
+from auditcast.kafka.names import Topics
 from auditcast.kafka.scans import Scan
 from auditcast.kafka.settings import Connection
 from auditcast.schemas import wire
@@ -56,3 +57,13 @@ class Survey(Generic[R]):
         held = self._newest.get(key)
         if held is None or record.order > held.order:
             self._newest[key] = record
+
+
+def of_destinations(connection: Connection) -> Survey[Revision]:
+    """All destinations, deleted ones too."""
+    return Survey(connection, Topics(connection.topic_prefix).destinations, Revision)
+
+
+def of_workspaces(connection: Connection) -> Survey[Workspace]:
+    """All workspaces of which anything is known."""
+    return Survey(connection, Topics(connection.topic_prefix).workspaces, Workspace)

@@ -19,9 +19,10 @@ def added(revision: Revision, secret: str | None) -> str:
     """Its secret is None if it was there before."""
     if secret is None:
         return f"{revision.destination} is there with these settings already, {revision.state}: nothing to do."
-    return (
+    return _sentences(
         f"{revision.destination} is added, {revision.state}.\n\n  Secret: {secret}\n\n"
-        "It signs every delivery. Keep it now: it is never shown again."
+        "It signs every delivery. Keep it now: it is never shown again.",
+        _not_entitled(revision),
     )
 
 
@@ -46,7 +47,8 @@ def disabled(revision: Revision) -> str:
 
 
 def paused(revision: Revision) -> str:
-    collected = "nothing is collected while it is disabled" if revision.state == "disabled" else "events are collected"
+    why = "not entitled" if revision.state == "active" else "disabled"
+    collected = "events are collected" if revision.collecting else f"nothing is collected while it is {why}"
     return (
         f"{revision.destination} is paused: {collected}, and what is not delivered yet waits for {_resume(revision)}."
     )
@@ -110,9 +112,15 @@ def _held_back(revision: Revision) -> str:
             "Its receiver answered 410 (gone): nothing is collected, and its backlog waits, until"
             f" 'auditcast destinations enable {revision.destination}'."
         )
-    if revision.paused:
-        return f"It is paused: its backlog waits for {_resume(revision)}."
-    return ""
+    paused = f"It is paused: its backlog waits for {_resume(revision)}." if revision.paused else ""
+    return _sentences(_not_entitled(revision), paused)
+
+
+def _not_entitled(revision: Revision) -> str:
+    """Why nothing is collected although nobody has disabled it; empty if it is."""
+    if revision.entitled or revision.state != "active":
+        return ""
+    return f"It is not entitled, so nothing is collected: see 'auditcast destinations show {revision.destination}'."
 
 
 def _resume(revision: Revision) -> str:

@@ -111,6 +111,8 @@ def _uncollected(entry: RevisionInForce, seen: Sighting) -> Fate:
         return Fate("deleted", f"not sent: it was deleted at {_at(entry.timestamp)}", entry.timestamp)
     since = entry.timestamp if entry.gap_from is None else entry.gap_from
     remedy = _remedy(entry.revision.destination, seen)
+    if entry.revision.state == "active":
+        return Fate("not-entitled", f"not sent: it was not entitled then, since {_at(since)}; {remedy}", since)
     return Fate("disabled", f"not sent: it was disabled then, since {_at(since)}; {remedy}", since)
 
 

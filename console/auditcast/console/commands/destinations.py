@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from auditcast.console import options, revisions, sealed, telling
+from auditcast.console import entitling, options, revisions, sealed, telling
 from auditcast.console.arriving import (
     Arrival,
     arrival_lines,
@@ -30,11 +30,12 @@ from auditcast.console.options import json_option, removing_options, setting_opt
 from auditcast.console.registry import Registry
 from auditcast.console.secret_rotation import rotate_secret
 from auditcast.console.sections import SectionedCommand
-from auditcast.console.settings import Destinations
+from auditcast.console.settings import Destinations, Limits
 from auditcast.console.showing import as_json, destination_shape, outcome, result_shape, status_shape
 from auditcast.console.statuses import LeftOut, left_out, statuses
 from auditcast.console.tables import render
 from auditcast.console.trial import try_out
+from auditcast.console.unentitled import missed, unentitled, unentitled_shape
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer
@@ -92,10 +93,8 @@ def add(  # noqa: PLR0913  (each is one option)
     )
     _warn(options.doubts(choices))
     with _registry() as registry:
-        now = registry.change(
-            wanted.destination,
-            lambda newest: wanted if newest is None else revisions.same_as(newest, wanted, choices, rules),
-        ).revision
+        limit = read(Limits, os.environ).destinations_per_workspace
+        now = entitling.added(registry, wanted, lambda held: revisions.same_as(held, wanted, choices, rules), limit)
     ours = now.secret == wanted.secret  # else another console added it, at any time before
     if not json_:
         click.echo(telling.added(now, secret if ours else None))
@@ -132,7 +131,7 @@ def list_(*, workspace: str | None, organization: str | None, all_: bool, json_:
     if json_:
         click.echo(as_json(_with_status(connection, found)))
     elif found:
-        click.echo(render(table(found, statuses(connection), _now())), nl=False)
+        click.echo(render(table(found, statuses(connection), _now(), _remarks(connection, found))), nl=False)
     else:
         click.echo("There are no destinations here: add one with 'auditcast destinations add'.")
 
@@ -150,7 +149,8 @@ def show(*, id_: str, json_: bool) -> None:
         click.echo(as_json(shape | {"in_force": reach_shape(in_force(connection, found))}))
     else:
         fared, counted = statuses(connection), left_out(connection, [found])
-        lines = card(found, fared.get(id_), counted.get(id_, LeftOut()), _now())
+        remark = str(unentitled(connection, [found]).get(id_, ""))
+        lines = card(found, fared.get(id_), counted.get(id_, LeftOut()), _now(), remark)
         lines.add_row("In force", reach_text(in_force(connection, found)))
         click.echo(render(lines), nl=False)
 
@@ -178,7 +178,7 @@ def edit(*, id_: str, json_: bool, **given: Any) -> None:
 @json_option
 def enable(*, id_: str, json_: bool) -> None:
     """Collect events from now on, and deliver them unless it is paused."""
-    _apply(id_, revisions.enabled, telling.enabled, json_=json_)
+    _apply(id_, entitling.enabling(read(Connection, os.environ)), telling.enabled, json_=json_)
 
 
 @command.command("disable")
@@ -251,12 +251,20 @@ def _apply(id_: str, change: Callable[[Revision], Revision], done: Callable[[Rev
 
 
 def _with_status(connection: Connection, revisions: list[Revision]) -> list[dict[str, Any]]:
-    fared, counted = statuses(connection), left_out(connection, revisions)
+    fared, counted, stopped = statuses(connection), left_out(connection, revisions), unentitled(connection, revisions)
     return [
         destination_shape(each)
+        | {"not_entitled": unentitled_shape(stopped.get(each.destination))}
         | {"status": status_shape(each, fared.get(each.destination), counted.get(each.destination, LeftOut()))}
         for each in revisions
     ]
+
+
+def _remarks(connection: Connection, revisions: list[Revision]) -> dict[str, str]:
+    """By destination, why some are not entitled, and what they miss."""
+    stopped = unentitled(connection, revisions)
+    counted = left_out(connection, [each for each in revisions if each.destination in stopped]) if stopped else {}
+    return {name: missed(why, counted.get(name, LeftOut())) for name, why in stopped.items()}
 
 
 def _warn(sentences: list[str]) -> None:

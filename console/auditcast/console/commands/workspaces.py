@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
+from auditcast.console import surveys
 from auditcast.console.entitlement import Known
 from auditcast.console.entitling import Settled, knowledge, settle
 from auditcast.console.options import json_option
 from auditcast.console.settings import Entitlement
 from auditcast.console.showing import as_json
 from auditcast.console.statuses import LeftOut, left_out
-from auditcast.console.surveys import Survey
 from auditcast.console.tables import render
 from auditcast.console.workspace_cards import (
     became,
@@ -24,7 +24,6 @@ from auditcast.console.workspace_cards import (
     workspace_shape,
 )
 from auditcast.console.workspaces import Said, Workspaces, described, judged, missing
-from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.records import Revision, Workspace
 
@@ -154,7 +153,7 @@ def _concerned(workspace: Workspace, destinations: list[Revision]) -> list[Revis
 
 
 def _destinations(connection: Connection) -> list[Revision]:
-    with Survey(connection, Topics(connection.topic_prefix).destinations, Revision) as survey:
+    with surveys.of_destinations(connection) as survey:
         return [revision for _, revision in sorted(survey.look().items())]
 
 
