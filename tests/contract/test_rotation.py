@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from auditcast.console import revisions
 from auditcast.console.choices import Choices, Rules
+from auditcast.console.overlap import UnderWay, begun
 from auditcast.console.registry import Registry
 from auditcast.console.rotation import rotate
 from auditcast.console.sealed import open_headers
@@ -15,6 +16,7 @@ from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer, new_key
 
+NOW = 1_800_000_000_000
 OLD, NEW, LOST = new_key(), new_key(), new_key()
 
 
@@ -86,3 +88,27 @@ def test_an_edit_at_the_same_moment_is_not_lost_nor_left_behind(topics: Connecti
     assert opened(found, NEW)[0] == "whsec_dst_1"
     with pytest.raises(WrongSealingKey):
         opened(found, OLD)
+
+
+def test_of_two_who_rotate_one_secret_at_the_same_moment_one_is_refused(topics: Connection) -> None:
+    sealer = Sealer([OLD])
+    with Registry(topics) as registry:
+        add(registry, "dst_1", OLD)
+    with Registry(topics) as one, Registry(topics) as two:
+
+        def ours(newest: Revision | None) -> Revision:
+            assert newest
+            return begun(newest, "whsec_ours", now=NOW, overlap=1000, sealer=sealer)
+
+        def theirs(newest: Revision | None) -> Revision:
+            assert newest
+            if not newest.next_secret:  # not seen yet: ours comes first
+                two.change("dst_1", ours)
+            return begun(newest, "whsec_theirs", now=NOW, overlap=1000, sealer=sealer)
+
+        with pytest.raises(UnderWay):
+            one.change("dst_1", theirs)
+    with Registry(topics) as registry:
+        found = registry.get("dst_1")
+    assert sealer.open("dst_1/next-secret", found.next_secret) == "whsec_ours"
+    assert sealer.open("dst_1/secret", found.secret) == "whsec_dst_1"

@@ -13,7 +13,7 @@ from msgspec import Struct
 from auditcast.console import __main__ as umbrella
 from auditcast.console.appender import append
 from auditcast.console.registry import Registry
-from auditcast.console.sealed import open_headers
+from auditcast.console.sealed import open_headers, open_url
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
@@ -24,7 +24,8 @@ from auditcast.schemas.records import Attempt, Batch, Delivered, Parked, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 
 KEY = new_key()
-TOKENS = ["t0ken-in-argv", "t0ken-in-environment", "t0ken-in-file"]
+TOKENS = ["t0ken-in-argv", "t0ken-in-environment", "t0ken-in-file", "t0ken-in-url"]
+SECRET_URL = "https://siem.example.com/hook/t0ken-in-url"
 
 
 class Ended(Struct):
@@ -135,7 +136,7 @@ def test_secrets_and_header_values_are_never_shown_or_stored_in_the_clear(
     file.write_text(f"X-File: {TOKENS[2]}\r\n\n")
     added = run(
         *ADD, "--header", f"Authorization: Bearer {TOKENS[0]}", "--header-from-env", "X-Env=TOKEN",
-        "--header-file", str(file),
+        "--header-file", str(file), "--hash", "actor.email",
     )  # fmt: skip
     secret = next(word for word in added.out.split() if word.startswith("whsec_"))
     assert run.printed.count(secret) == 1
@@ -144,21 +145,28 @@ def test_secrets_and_header_values_are_never_shown_or_stored_in_the_clear(
         [*ADD[:-2], "--header", f"Bad Name: {TOKENS[0]}"], [*ADD[:-2], "--header", TOKENS[0]],
         [*ADD[:-2], "--header", f"X-A: {TOKENS[0]}\n"], [*ADD, "--header", f"X-A: {TOKENS[0]}"],
         ["edit", "dst_1", "--header", f"X-Env: {TOKENS[0]}", "--json"], ["disable", "dst_1", "--json"],
+        ["edit", "dst_1", "--url", SECRET_URL, "--secret-url"], ["show", "dst_1"], ["list"],
+        ["rotate-secret", "dst_1", "--overlap", "1d"], ["rotate-secret", "dst_1"],
+        ["rotate-secret", "dst_1", "--finish"],
         ["test", "dst_1", "--timeout", "0.1"], ["delete", "dst_1", "--yes", "--json"],
     ):  # fmt: skip
         run(*command)
+    assert " https://siem.example.com (sealed)\n" in run.printed
     assert run.printed.count(secret) == 1
+    [following] = {word for word in run.printed.split() if word.startswith("whsec_")} - {secret}
+    assert run.printed.count(following) == 1
     assert not [token for token in TOKENS if token in run.printed]
 
     names = Topics(topics.topic_prefix)
     found = [pair for topic in (names.destinations, names.batches, names.status) for pair in records(topics, topic)]
     stored = b"".join(key + (value or b"") for key, value in found)
     assert found
-    for hidden in (*TOKENS, secret, secret.removeprefix("whsec_")):
+    for hidden in (*TOKENS, secret, secret.removeprefix("whsec_"), following.removeprefix("whsec_")):
         assert hidden.encode() not in stored
     with Registry(topics) as registry:
         revision = registry.get("dst_1")
-    assert Sealer([KEY]).open("dst_1/secret", revision.secret) == secret
+    assert Sealer([KEY]).open("dst_1/secret", revision.secret) == following
+    assert open_url(revision, Sealer([KEY])) == SECRET_URL
     opened = open_headers(revision, Sealer([KEY]))
     assert opened == {"Authorization": f"Bearer {TOKENS[0]}", "X-Env": TOKENS[0], "X-File": TOKENS[2]}
 
@@ -183,6 +191,12 @@ def records(topics: Connection, topic: str) -> list[tuple[bytes, bytes | None]]:
             "/nowhere cannot be read",
         ),
         (["add", "--workspace", "w", "--url", "https://a.example", "--header", "Host: a"], "Host is set by the system"),
+        (
+            ["add", "--workspace", "w", "--url", "https://a.example", "--format", "datadog"],
+            "needs the header DD-API-KEY",
+        ),
+        (["rotate-secret", "dst_7"], "there is no destination 'dst_7'"),
+        (["rotate-secret", "dst_7", "--overlap", "1 day"], "'1 day' says no length of time"),
     ],
 )
 def test_a_mistake_gets_one_sentence(run: Shell, args: list[str], sentence: str) -> None:

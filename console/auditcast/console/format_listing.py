@@ -1,5 +1,6 @@
 """`auditcast destinations formats`: what intakes are known, and what each of them asks for."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -75,4 +76,5 @@ def _lines(form: Format) -> Iterator[tuple[str, str]]:
         yield "Header", f"--header '{header.example}'"
     for option in form.options:
         default = f"{option.default} unless set" if option.default else "empty unless set"
-        yield "Option", f"--option {option.name}={option.example}: {option.description}; {default}"
+        given = shlex.quote(f"{option.name}={option.example}")
+        yield "Option", f"--option {given}: {option.description}; {default}"

@@ -1,65 +1,63 @@
-"""docs/destinations.md holds: its Python verifies what a deliverer signs, its JSON has the members that are printed."""
+"""docs/destinations.md holds: it has every option, and its sentences and JSON are those that are printed."""
 
 import json
 import re
-import time
 from pathlib import Path
-from typing import Any
 
+import click
 import pytest
 
+from auditcast.console import telling
+from auditcast.console.commands.destinations import command
+from auditcast.console.diagnosis import advice
 from auditcast.console.showing import destination_shape, result_shape, status_shape
 from auditcast.console.statuses import LeftOut
-from auditcast.deliverers.signing import body_signature, key_of, message_signature
-from auditcast.schemas.records import Attempt, Revision, Status, TestResult
+from auditcast.schemas.records import Attempt, Revision, SealedHeader, Status, TestResult
+from auditcast.schemas.redactions import DROPPABLE, HASHABLE
 
 PAGE = (Path(__file__).parents[3] / "docs" / "destinations.md").read_text()
-SECRET = "whsec_yHO1gppk16zaNviOFGRSQqVSXacvgI+VoR8j16mb08c="
-BODY = b'[{"specversion":"1.0"}]'
+REVISION = Revision(
+    destination="dst_y4yoccfm2zretfai", number=1, nonce="", state="active", changed_at=0, epoch="00",
+    headers=[SealedHeader("Authorization", b"")],
+)  # fmt: skip
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def signed(now: int) -> dict[str, str]:
-    key = key_of(SECRET)
-    return {
-        "webhook-id": "dst_1-0-00-1",
-        "webhook-timestamp": str(now),
-        "webhook-signature": f"v1,b3RoZXI= {message_signature(key, 'dst_1-0-00-1', now, BODY)}",
-        "x-webhook-signature": body_signature(key, BODY),
-    }
+@pytest.mark.parametrize("name", ["add", "edit", "rotate-secret", "formats", "test"])
+def test_every_option_is_on_the_page(name: str) -> None:
+    found = command.get_command(click.Context(command), name)
+    assert found is not None
+    missing = [each.opts[0] for each in found.params if isinstance(each, click.Option) and each.opts[0] not in PAGE]
+    assert missing == []
 
 
-@pytest.fixture
-def snippet() -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec("\n".join(blocks("python")), names)  # noqa: S102  (our own page)
-    return names
+def test_every_field_that_may_be_redacted_is_on_the_page() -> None:
+    for option, fields in (("--drop", DROPPABLE), ("--hash", HASHABLE)):
+        [row] = re.findall(rf"^\| `{option} FIELD` \|.*$", PAGE, re.MULTILINE)
+        assert {*fields, "metadata.KEY", f"{option} FIELD"} == {*re.findall(r"`([^`]+)`", row)} - {"hmac-"}
 
 
-def test_the_snippet_takes_what_a_deliverer_signs_and_nothing_else(snippet: dict[str, Any]) -> None:
-    now = int(time.time())
-    for verify in (snippet["verify"], snippet["verify_body"]):
-        verify(SECRET, signed(now), BODY)
-        with pytest.raises(ValueError, match="wrong signature"):
-            verify(SECRET, signed(now), BODY + b" ")
-        with pytest.raises(ValueError, match="wrong signature"):
-            verify("whsec_AAAA", signed(now), BODY)
-    for wrong in (now - 301, now + 400):
-        with pytest.raises(ValueError, match="five minutes"):
-            snippet["verify"](SECRET, signed(wrong), BODY)
+def test_what_is_said_is_what_the_page_shows() -> None:
+    assert advice(Attempt(at=0, latency_ms=42, status=401), REVISION) in PAGE
+    [secret] = re.findall(r"has a new secret\.\n\n  Secret: (whsec_\S+)", PAGE)
+    rotating = Revision(
+        destination=REVISION.destination, number=2, nonce="", state="active", changed_at=0, epoch="00",
+        next_secret=b"x", rotation_ends=1_737_023_400_000,
+    )  # fmt: skip
+    assert telling.rotating(rotating, secret) in PAGE
 
 
 def test_the_shapes_are_what_is_printed() -> None:
     destination, result = map(json.loads, blocks("json"))
-    revision = Revision(destination="a", number=1, nonce="", state="active", changed_at=0, epoch="00")
-    attempt = Attempt(at=0, latency_ms=0)
-    printed = result_shape(TestResult(batch="a", destination="a", delivered=False, attempt=attempt))
-    status = Status(destination="a", at=1, last=attempt)
-    shown = destination_shape(revision) | {"status": status_shape(revision, status, LeftOut())}
+    attempt = Attempt(at=0, latency_ms=0, status=503)
+    printed = result_shape(TestResult(batch="a", destination="a", delivered=False, attempt=attempt), REVISION)
+    status = Status(destination="a", at=1, last=attempt, failures=1)
+    shown = destination_shape(REVISION) | {"status": status_shape(REVISION, status, LeftOut())}
     assert list(destination) == list(shown)
+    assert destination["status"]["advice"] == shown["status"]["advice"] == result["advice"]
     for member in ("last_attempt", "backlog", "not_collected"):
         assert list(destination["status"].pop(member)) == list(shown["status"][member])
     assert list(destination["status"]) == [name for name in shown["status"] if name in destination["status"]]
