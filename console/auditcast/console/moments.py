@@ -36,6 +36,14 @@ def moment(text: str, now: int) -> int:
         raise NoMoment(f"{text[:40]!r} says no time: {FORMS}") from None
 
 
+def age(text: str) -> int:
+    """The duration in ms that `text` says, as in `30m`; raises `NoMoment`."""
+    found = _AGO.fullmatch(text.strip())
+    if found is None:
+        raise NoMoment(f"{text[:40]!r} says no duration: write it as 45s, 30m, 12h or 7d")
+    return int(found[1]) * _UNITS_MS[found[2]]
+
+
 def second_text(ms: int) -> str:
     """A time for people, to the second, in UTC."""
     return time_text(ms)[:19].replace("T", " ") + "Z"

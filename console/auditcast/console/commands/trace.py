@@ -8,6 +8,7 @@ import click
 from auditcast.console.evidence import Gatherer
 from auditcast.console.moments import FORMS, moment, second_text
 from auditcast.console.options import json_option
+from auditcast.console.reading_aloud import ReadingAloud
 from auditcast.console.registry import Registry
 from auditcast.console.seeking import Question, seek
 from auditcast.console.showing import as_json
@@ -18,9 +19,6 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Revision
-
-QUIET_S = 3.0
-"""A reading that takes longer says how far it is."""
 
 
 class NotFound(AuditcastError):
@@ -37,7 +35,7 @@ def command(*, event: str, workspace: str | None, since: str | None, json_: bool
     now = time.time_ns() // 1_000_000
     connection = read(Connection, os.environ)
     question = Question(event, workspace, None if since is None else moment(since, now))
-    said = _Said()
+    said = ReadingAloud()
     seen = seek(connection, question, said)
     if not seen:
         raise NotFound(_not_found(question, connection))
@@ -70,21 +68,3 @@ def _not_found(question: Question, connection: Connection) -> str:
         f"{where} holds no event {question.event!r}{narrowed}:{wider} see whether it is older than the log (7 days"
         " unless the topic is set otherwise), or lies under another AUDITCAST_TOPIC_PREFIX, or was never emitted"
     )
-
-
-class _Said:
-    """Says on standard error how far a long reading is."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._topic = ""
-        self._last = time.monotonic()
-
-    def __call__(self, topic: str) -> None:
-        """One more record of `topic` was read."""
-        if topic != self._topic:
-            self._topic, self._count = topic, 0
-        self._count += 1
-        if self._count % 4096 == 0 and time.monotonic() - self._last >= QUIET_S:
-            self._last = time.monotonic()
-            click.echo(f"{self._count:,} records of {topic} read …", err=True)
