@@ -25,6 +25,15 @@ class Request(Struct):
     headers: dict[str, str]
     body: bytes
     connection: int
+    method: str = "POST"
+
+
+class Said(Struct):
+    """An answer; `headers` are whole lines."""
+
+    status: int
+    body: bytes = b"ok"
+    headers: str = ""
 
 
 class Peer:
@@ -52,6 +61,12 @@ class Peer:
 
 async def _ok(peer: Peer) -> None:
     await peer.send(OK)
+
+
+async def _says(peer: Peer) -> None:
+    said = peer.server.says(peer.server.requests[-1])
+    head = f"HTTP/1.1 {said.status} X\r\n{said.headers}Content-Length: {len(said.body)}\r\n\r\n"
+    await peer.send(head.encode() + said.body)
 
 
 async def _status(peer: Peer, status: int, headers: str = "") -> None:
@@ -241,7 +256,7 @@ BEHAVIOURS: dict[str, Callable[[Peer], Awaitable[None]]] = {
     "/reset-at-once": _reset_at_once, "/old-http": _old_http, "/two-lengths": _two_lengths, "/bad-chunk": _bad_chunk,
     "/endless-chunk-line": _endless_chunk_line, "/endless-trailers": _endless_trailers, "/interim": _interim,
     "/endless-interim": _endless_interim, "/surplus": _surplus, "/busy": _busy, "/small": _small,
-    "/413-early": _too_large_early, "/moody": _moody, "/slow": _slow,
+    "/413-early": _too_large_early, "/moody": _moody, "/slow": _slow, "/says": _says,
 }  # fmt: skip
 BODY_LEFT = {"/early", "/unread", "/413-early"}
 
@@ -251,7 +266,7 @@ class Hostile:
 
     `async with` serves in the running loop, `with` in a thread. `sent` counts the bytes that it could send, `limit` is
     the largest body that `/small` takes, `failing` has the ids for which it answers 500, `mood` the status that
-    `/moody` answers with, unless 0.
+    `/moody` answers with, unless 0. `says` is what `/says` answers.
     """
 
     def __init__(self, ca: trustme.CA, name: str = "localhost", not_after: datetime | None = None) -> None:
@@ -261,6 +276,7 @@ class Hostile:
         self.limit = 0
         self.failing: set[str] = set()
         self.mood = 0
+        self.says: Callable[[Request], Said] = lambda _: Said(200)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert(name, "127.0.0.1", not_after=not_after).configure_cert(self._context)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -331,10 +347,10 @@ class Hostile:
     @staticmethod
     async def _read(reader: asyncio.StreamReader, connection: int) -> Request:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        path = head[0].split(" ")[1]
+        method, path, _ = head[0].split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         length = 0 if path in BODY_LEFT else int(headers["content-length"])
-        return Request(path, headers, await reader.readexactly(length), connection)
+        return Request(path, headers, await reader.readexactly(length), connection, method)
 
 
 @contextlib.contextmanager

@@ -2,86 +2,30 @@
 
 import base64
 import json
-import ssl
 import time
 from collections.abc import AsyncIterator
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
-import standardwebhooks
 import trustme
 from msgspec.structs import replace
 
 from auditcast.console.demo.ledger import Ledger
-from auditcast.deliverers.attempts import Sender
-from auditcast.deliverers.connections import Connections
-from auditcast.deliverers.courier import NOT_TRIED, Courier
-from auditcast.deliverers.destinations import Destinations
-from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.courier import NOT_TRIED
 from auditcast.deliverers.outcomes import Failed, Piece, Reason, Verdict
-from auditcast.deliverers.transport import Limits, Transport
 from auditcast.schemas.chain import GENESIS, body_digest, digest_of
-from auditcast.schemas.records import Batch, Delivery, Revision, SealedHeader
-from auditcast.schemas.sealing import Sealer, new_key
-from auditcast.schemas.signing_keys import Signer, new_signing_key
-from auditcast.schemas.wire import encode
+from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.records import Delivery
 from tests.bodies import numbered
 from tests.hostile import Hostile, Request
-from tests.unit.deliverers.parcels import batch, parcel
-
-LOOPBACK = (ip_network("127.0.0.0/8"),)
-SEALER = Sealer([new_key()])
-SIGNER = Signer([new_signing_key()])
-SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
-FIRST, LAST = 101, 108
-EVENTS = [b'{"id":"%d"}' % number for number in range(FIRST, LAST + 1)]
-BODY = numbered(EVENTS, FIRST)
-BATCH = replace(batch(), first_event=FIRST, last_event=LAST, body=BODY, body_sha256=body_digest(BODY))
-HALF = len(numbered(EVENTS[:4], FIRST))
-"""Bytes of a half; those of a quarter and of one event follow."""
-QUARTER, ONE = len(numbered(EVENTS[:2], FIRST)), len(numbered(EVENTS[:1], FIRST))
-
-
-class World:
-    """One destination at a receiver, and a courier."""
-
-    def __init__(self, ca: trustme.CA, receiver: Hostile) -> None:
-        context = ssl.create_default_context()
-        ca.configure_trust(context)
-        guard = Guard(LOOPBACK, 1)
-        self.receiver = receiver
-        self.values: dict[bytes, bytes] = {}
-        self.connections = Connections(lambda: Transport(context, guard, Limits(5, 5, 5, 5)), 4)
-        destinations = Destinations(self.values.get, SEALER, LOOPBACK)
-        sender = Sender(self.connections, SIGNER, agent="auditcast/0", origin="")
-        self._courier = Courier(destinations, sender, wait_s=0)
-
-    def register(self, path: str, number: int = 1) -> None:
-        """Have the destination lead to `path` of the receiver."""
-        revision = Revision(
-            destination="dst_1",
-            number=number,
-            nonce="00",
-            state="active",
-            changed_at=0,
-            url=self.receiver.url(path),
-            headers=[SealedHeader("Authorization", SEALER.seal("dst_1/headers/authorization", "Bearer sesame"))],
-            secret=SEALER.seal("dst_1/secret", SECRET),
-            epoch="e",
-        )
-        self.values[b"dst_1"] = encode(revision)
-
-    async def deliver(self, content: Batch | None = BATCH, delivery: Delivery | None = None) -> list[Piece]:
-        """One delivery; whatever was sent was signed."""
-        pieces = await self._courier.deliver(parcel(content, delivery=delivery))
-        for request in self.receiver.requests:
-            standardwebhooks.Webhook(SECRET).verify(request.body, request.headers)
-        return pieces
+from tests.unit.deliverers.parcels import batch
+from tests.unit.deliverers.telling import Telling
+from tests.unit.deliverers.world import BATCH, BODY, EVENTS, FIRST, HALF, LAST, ONE, QUARTER, SECRET, TOLD, World
 
 
 @pytest.fixture
-async def world(ca: trustme.CA) -> AsyncIterator[World]:
+async def world(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setitem(FORMATS, "telling/1", Telling())
     async with Hostile(ca) as receiver:
         made = World(ca, receiver)
         made.register("/small")
@@ -204,6 +148,41 @@ async def test_a_batch_that_is_not_what_it_says_is_not_split(world: World) -> No
     assert ends(await world.deliver(replace(BATCH, body=b'["%s"]' % (b"x" * ONE)))) == [(0, 0, Verdict.DEAD)]
     [piece] = await world.deliver(delivery=Delivery(first_event=99, last_event=102))
     assert (piece.outcome.reason, piece.outcome.verdict) == ("unreadable", Verdict.DEAD)
+
+
+async def test_what_was_not_taken_of_a_request_has_a_piece_of_its_own(world: World) -> None:
+    world.register("/says")
+    world.says(again=[[1, 2], [6, 6]], never=[[4, 4]], detail="two are late, one is odd; Bearer sesame")
+    own, *shares = await world.deliver(TOLD)
+    assert ends([own]) == [(0, 0, Verdict.PARTLY)]
+    assert ends(shares) == [
+        (101, 101, Verdict.DELIVERED), (102, 103, Verdict.RETRY), (104, 104, Verdict.DELIVERED),
+        (105, 105, Verdict.DEAD), (106, 106, Verdict.DELIVERED), (107, 107, Verdict.RETRY),
+        (108, 108, Verdict.DELIVERED),
+    ]  # fmt: skip
+    assert all(piece.share and piece.outcome.attempt == own.outcome.attempt for piece in shares)
+    assert [piece.outcome.reason for piece in shares[:4]] == [None, "events-not-taken", None, "events-refused"]
+    assert shares[3].outcome.detail == "two are late, one is odd; ***"
+    # The batch was not delivered; of a copy for a part the positions are those in the part.
+    world.says(again=[[0, 0]])
+    pieces = await world.deliver(TOLD, delivery=Delivery(first_event=102, last_event=103))
+    assert ends(pieces) == [(102, 103, Verdict.PARTLY), (102, 102, Verdict.RETRY), (103, 103, Verdict.DELIVERED)]
+    world.says(never=[[0, 7]])
+    assert ends(await world.deliver(TOLD)) == [(0, 0, Verdict.DEAD)]
+    assert [request.headers["webhook-id"] for request in world.receiver.requests] == [
+        "dst_1-1", "dst_1-1-102-103", "dst_1-1",
+    ]  # fmt: skip
+
+
+async def test_the_parts_behind_one_that_was_taken_partly_are_sent(world: World) -> None:
+    world.register("/says")
+    world.says({"dst_1-1-101-104": {"again": [[0, 1]]}, "dst_1-1-105-108": {"never": [[0, 3]]}})
+    world.receiver.limit = HALF
+    assert ends(await world.deliver(TOLD)) == [
+        (0, 0, Verdict.SPLIT),
+        (101, 104, Verdict.PARTLY), (101, 102, Verdict.RETRY), (103, 104, Verdict.DELIVERED),
+        (105, 108, Verdict.DEAD),
+    ]  # fmt: skip
 
 
 async def test_a_410_names_the_revision_that_it_was_about(world: World) -> None:

@@ -172,6 +172,42 @@ def test_each_part_has_its_own_fate() -> None:
     ]  # fmt: skip
 
 
+PARTLY = Outcome(reason="events-not-taken", verdict=Verdict.PARTLY, attempt=ATTEMPT)
+AGAIN = Outcome(reason="events-not-taken", verdict=Verdict.RETRY, attempt=ATTEMPT)
+NEVER = Outcome(reason="events-refused", verdict=Verdict.DEAD, attempt=ATTEMPT, detail="odd")
+
+
+def partly(*shares: tuple[int, int, Outcome]) -> list[Piece]:
+    """A request that was taken partly, of all that was sent."""
+    return [Piece(0, 0, PARTLY), *(Piece(*share, share=True) for share in shares)]
+
+
+def test_each_share_of_a_request_has_its_own_fate_and_has_had_the_attempt() -> None:
+    each = parcel(replace(batch(), first_event=11, last_event=18), 7, delivery=Delivery(attempts=[ATTEMPT], began=NOW))
+    pieces = partly((11, 12, SUCCESS), (13, 14, AGAIN), (15, 15, NEVER), (16, 18, SUCCESS))
+    copy, letter = decide(each, pieces, POLICY, NOW)
+    assert (copy.topic, copy.value) == ("audit.batches.retry-2", b"value")
+    assert (copy_of(copy).first_event, copy_of(copy).last_event) == (13, 14)
+    assert copy_of(copy).attempts == [ATTEMPT] * 2
+    assert letter.key == b"dst_1-1-15-15"
+    told_of = letter_of(letter)
+    assert (told_of.reason, told_of.detail, told_of.attempts) == ("events-refused", "odd", [ATTEMPT] * 2)
+    assert told(each, pieces) == [
+        ("partly", 2, 11, 18), ("delivered", 2, 11, 12), ("retry-2", 2, 13, 14), ("dead-letter", 2, 15, 15),
+        ("delivered", 2, 16, 18),
+    ]  # fmt: skip
+
+
+def test_a_replayed_letter_that_is_taken_partly_gives_way_to_those_of_what_is_left() -> None:
+    part = Delivery(letter="dst_1-1-11-18", replay="run", first_event=11, last_event=18)
+    each = parcel(replace(batch(), first_event=1, last_event=20), delivery=part)
+    pieces = partly((11, 12, SUCCESS), (13, 14, AGAIN), (15, 18, NEVER))
+    late, odd, old = decide(each, pieces, POLICY, NOW)
+    assert [letter.key for letter in (late, odd)] == [b"dst_1-1-13-14", b"dst_1-1-15-18"]
+    assert [letter_of(letter).replay for letter in (late, odd)] == ["run"] * 2
+    assert (old.key, old.value) == (b"dst_1-1-11-18", None)
+
+
 def test_the_letter_of_a_batch_gives_way_to_those_of_its_parts() -> None:
     split = Outcome(reason="status-413", verdict=Verdict.SPLIT, attempt=ATTEMPT)
     each = parcel(replace(batch(), last_event=2), delivery=Delivery(letter="dst_1-1", replay="run"))
@@ -240,3 +276,14 @@ def test_the_newest_deliveries_are_remembered_by_place_and_digest() -> None:
     assert repeats.seen(batch(sequence=3, digest="e")) is Seen.CONFLICT
     repeats.delivered(batch(test=True))
     assert repeats.seen(batch(test=True)) is Seen.NEW
+
+
+def test_manifests_are_remembered_by_id_since_they_stand_in_no_chain_of_batches() -> None:
+    repeats = Repeats()
+    first = replace(batch(sequence=0), id="dst_1-manifest-1")
+    second = replace(first, id="dst_1-manifest-2", digest="e")
+    repeats.delivered(first)
+    assert repeats.seen(second) is Seen.NEW
+    repeats.delivered(second)
+    assert [repeats.seen(each) for each in (first, second)] == [Seen.REPEAT] * 2
+    assert repeats.seen(replace(first, digest="e")) is Seen.CONFLICT
