@@ -1,0 +1,1 @@
+"""Proving from what a receiver kept that nothing is missing, changed or contradictory (docs/auditing.md). Offline."""

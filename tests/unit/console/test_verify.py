@@ -1,0 +1,235 @@
+"""`auditcast verify` finds in the fixtures what is to be found there, and ends in one sentence whatever it is given."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from auditcast.console.commands.verify import command
+from tests.fixtures.received import make
+from tests.received import BEGAN, PUBLIC_KEY, SECRET, Delivery, Sender
+
+RECEIVED = Path(__file__).parents[2] / "fixtures" / "received"
+EXPECTED: dict[str, dict[str, Any]] = json.loads((RECEIVED / "expected.json").read_text("utf-8"))
+
+
+def verify(*arguments: object, secrets: str = SECRET, stdin: bytes | str | None = None) -> Result:
+    """The command's result; a traceback fails the test."""
+    done = CliRunner(env={"AUDITCAST_SECRET": secrets}).invoke(
+        command, [str(each) for each in arguments], input=stdin, catch_exceptions=True
+    )
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def found(*arguments: object, secrets: str = SECRET) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code, and the findings without their places in the input."""
+    done = verify("--json", *arguments, secrets=secrets)
+    said = json.loads(done.stdout)
+    assert said["exit"] == done.exit_code
+    return done.exit_code, [{key: value for key, value in each.items() if key != "where"} for each in said["findings"]]
+
+
+def kinds(*arguments: object) -> tuple[int, set[str]]:
+    code, findings = found(*arguments)
+    return code, {each["kind"] for each in findings}
+
+
+def in_order(findings: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(each, sort_keys=True) for each in findings)
+
+
+def written(path: Path, *deliveries: Delivery | str) -> Path:
+    path.write_text("".join(f"{each if isinstance(each, str) else each.line()}\n" for each in deliveries), "utf-8")
+    return path
+
+
+def test_the_fixtures_are_what_their_program_makes() -> None:
+    made = make.files()
+    assert {path.name for path in RECEIVED.iterdir() if path.suffix in {".json", ".jsonl"}} == set(made)
+    for name, content in made.items():
+        assert (RECEIVED / name).read_text("utf-8") == content
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_everything_is_found_and_nothing_else(name: str) -> None:
+    case = EXPECTED[name]
+    options = case["options"]
+    arguments: list[object] = [RECEIVED / case["input"]]
+    arguments += [text for key in case["public_keys"] for text in ("--public-key", key)]
+    if case["manifests"]:
+        arguments += ["--manifests", RECEIVED / case["manifests"]]
+    if "until" in options:
+        arguments += ["--until", datetime.fromtimestamp(options["until"] / 1000, UTC).isoformat()]
+    for option in ("from", "destination"):
+        if option in options:
+            arguments += [f"--{option}", options[option]]
+    code, findings = found(*arguments, secrets=",".join(case["secrets"]))
+    assert (in_order(findings), code) == (in_order(case["findings"]), case["exit"])
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_report_names_every_kind_of_finding(name: str) -> None:
+    case = EXPECTED[name]
+    keys = [text for key in case["public_keys"] for text in ("--public-key", key)]
+    done = verify(*keys, RECEIVED / case["input"], secrets=",".join(case["secrets"]))
+    assert done.exit_code <= 3
+    told = json.loads(verify("--json", *keys, RECEIVED / case["input"], secrets=",".join(case["secrets"])).stdout)
+    for finding in told["findings"]:
+        assert finding["kind"] in done.stdout
+        assert finding.get("stream", "") in done.stdout
+
+
+def test_a_folder_of_bodies_and_headers_is_read(tmp_path: Path) -> None:
+    sender = Sender()
+    for number, delivery in enumerate([sender.deliver(sender.batch(3)) for _ in range(12)]):
+        (tmp_path / f"{number}.body").write_bytes(delivery.body)
+        lines = ["POST /audit HTTP/1.1", *(f"{name}: {value}" for name, value in delivery.headers.items())]
+        (tmp_path / f"{number}.headers").write_text("\r\n".join(lines), "utf-8")
+    (tmp_path / "notes.txt").write_text("of the receiver")
+    assert kinds(tmp_path) == (0, {"complete"})
+    (tmp_path / "4.body").unlink()
+    assert kinds(tmp_path) == (3, {"complete", "missing", "unreadable"})
+    (tmp_path / "4.headers").unlink()
+    (tmp_path / "7.headers").unlink()
+    # Of a body alone its events tell the place.
+    assert kinds(tmp_path) == (1, {"complete", "missing"})
+
+
+def test_packed_bodies_and_files_are_unpacked(tmp_path: Path) -> None:
+    sender = Sender()
+    plain = sender.batch(2)
+    packed = gzip.compress(plain.body, 6, mtime=0)
+    delivery = sender._signed(plain.id, packed, make.chain_headers(plain)).but(Content_Encoding="gzip")
+    (tmp_path / "1.body").write_bytes(packed)
+    (tmp_path / "1.headers").write_text("".join(f"{name}: {value}\n" for name, value in delivery.headers.items()))
+    assert kinds(tmp_path) == (0, {"complete"})
+    # The receiver's server unpacked it, and kept the header.
+    line = json.dumps({"headers": delivery.headers, "body": plain.body.decode()})
+    with gzip.open(tmp_path / "all.jsonl.gz", "wt") as file:
+        file.write(line + "\n")
+    assert kinds(tmp_path / "all.jsonl.gz") == (0, {"complete"})
+    altered = written(tmp_path / "altered.jsonl", line.replace("content-encoding", "x").replace("viewer", "vIewer"))
+    assert kinds(altered) == (2, {"altered"})
+
+
+def test_only_the_batches_asked_for_are_looked_at(tmp_path: Path) -> None:
+    sender = Sender()
+    told = [sender.deliver(sender.batch(1)) for _ in range(9)]
+    newest = written(tmp_path / "newest.jsonl", *told[4:])
+    assert kinds(newest) == (1, {"missing", "complete"})
+    assert kinds("--begins-later", newest) == (0, {"complete"})
+    assert kinds("--from", "5", newest) == (0, {"complete"})
+    assert kinds("--from", "4", newest) == (1, {"missing", "complete"})
+    holed = written(tmp_path / "holed.jsonl", *told[:6], *told[7:])
+    assert kinds("--to", "6", holed) == (0, {"complete"})
+    assert kinds("--to", "7", holed) == (1, {"missing", "complete"})
+
+
+def test_keys_come_in_every_form_that_people_have_them_in(tmp_path: Path) -> None:
+    sender = Sender(asymmetric=True)
+    told = written(tmp_path / "told.jsonl", sender.deliver(sender.batch(1)))
+    raw = PUBLIC_KEY.removeprefix("whpk_").rstrip("=").translate(str.maketrans("+/", "-_"))
+    web = written(tmp_path / "web.json", json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": raw}]}))
+    lines = written(tmp_path / "lines", "# ours", PUBLIC_KEY)
+    secrets = written(tmp_path / "secrets", SECRET)
+    for given in (["--public-keys", web], ["--public-keys", lines], ["--secret-file", secrets]):
+        assert found(*given, told, secrets="")[0] == 0
+    wrong = written(tmp_path / "wrong", SECRET.replace("AQ", "BQ"))
+    assert found("--secret-file", wrong, told, secrets="")[0] == 2
+    other = written(tmp_path / "other", make.OTHER_SIGNER.public_keys[0])
+    assert found("--public-keys", other, told, secrets="")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["/nowhere.jsonl"],
+        ["--from", "x", os.devnull],
+        ["--from", "9", "--to", "1", os.devnull],
+        ["--until", "soon", os.devnull],
+        ["--as", "paper", os.devnull],
+        ["--secret-file", "/nowhere", os.devnull],
+        ["--secret-file", os.devnull, os.devnull],
+        ["--public-key", "whpk_AAAA", os.devnull],
+        ["--public-keys", __file__, os.devnull],
+    ],
+)
+def test_wrong_usage_ends_with_3_in_one_sentence(arguments: list[str]) -> None:
+    done = subprocess.run(  # noqa: S603  (our own program)
+        [sys.executable, "-m", "auditcast.console", "verify", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "AUDITCAST_SECRET"},
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert len([line for line in done.stderr.splitlines() if not line.startswith(("Usage:", "Try ")) and line]) == 1
+
+
+HOSTILE = {
+    "nothing": b"",
+    "no JSON": b"\x00\xff\n",
+    "deep": b"[" * 200_000,
+    "deep delivery": b'{"headers":{"a":' + b"[" * 200_000 + b'},"body":""}',
+    "deep event": b'{"specversion":"1.0","auditstream":' + b"[" * 200_000,
+    "pages in pages": b'{"data":' * 50 + b"[]" + b"}" * 50,
+    "a number": b"17\n",
+    "a surrogate": b'{"headers":{},"body":"\\ud800"}',
+    "no Base64": b'{"headers":{},"body_base64":"\xc3\xa9"}',
+    "huge numbers": b'{"specversion":"1.0","auditstream":"s-1-a","auditbatch":1e400,"sequence":"1"}',
+    "a header that is an object": b'{"headers":{"x-audit-stream":{}},"body":""}',
+    "a Datadog page of nothing": b'{"data":[null,{"attributes":null},{"attributes":{"attributes":{"audit":[]}}}]}',
+    "an Elastic hit of nothing": b'{"hits":{"hits":[{"_source":5},{"_source":{"event":{"original":7}}}]}}',
+    "a Splunk result of nothing": b'{"result":{"_raw":"","audit_stream":["a","b"]}}',
+    "a manifest of nothing": b'{"closing_digest":1,"stream":2,"signature":3,"until":4,"previous":5}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_input_is_unreadable_and_no_more(name: str, tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(HOSTILE[name])
+    code, findings = found(tmp_path / "input")
+    assert code in (2, 3)
+    assert {each["kind"] for each in findings} <= {"unreadable", "unplaced", "nothing"}
+
+
+def test_an_endless_line_and_a_bomb_are_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditcast.console.verifying.reading.MOST_LINE", 1000)
+    monkeypatch.setattr("auditcast.console.verifying.verifier.MOST_UNPACKED", 1000)
+    (tmp_path / "long").write_bytes(b"x" * 5000 + b"\n")
+    assert kinds(tmp_path / "long") == (3, {"unreadable"})
+    bomb = gzip.compress(bytes(100_000))
+    (tmp_path / "bomb.gz").write_bytes(bomb)
+    assert kinds(tmp_path / "bomb.gz") == (3, {"unreadable"})
+    (tmp_path / "bomb.body").write_bytes(bomb)
+    (tmp_path / "bomb.headers").write_text("X-Audit-Stream: dst_a-3-00\n")
+    assert kinds(tmp_path / "bomb.body", tmp_path)[0] == 3
+
+
+def test_nothing_that_an_input_says_reaches_a_terminal_as_it_is(tmp_path: Path) -> None:
+    sender = Sender()
+    told = sender.deliver(sender.batch(1)).but(X_Audit_Stream="dst\x1b[31m-1-a")
+    note = make.Note(
+        stream=sender.stream, sequence=1, first_event=1, last_event=1, kind="resolved", by="\x1b]0;ada\x07",
+        because="line\nbreak", at=BEGAN,
+    )  # fmt: skip
+    manifest = sender.deliver_manifest(sender.manifest(1, [note]))
+    done = verify("--public-key", PUBLIC_KEY, written(tmp_path / "told.jsonl", told, manifest))
+    assert done.exit_code == 2
+    assert all(char.isprintable() for line in done.stdout.split("\n") for char in line)
+    assert "line\\nbreak" in done.stdout
+
+
+def test_standard_input_is_read() -> None:
+    sender = Sender()
+    lines = sender.deliver(sender.batch(1)).line()
+    assert verify("-", stdin=lines).exit_code == 0
