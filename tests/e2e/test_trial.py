@@ -1,5 +1,7 @@
 """`auditcast destinations test` all the way: a deliverer's process, TLS, and a receiver that verifies and echoes."""
 
+import base64
+import hmac
 import json
 import os
 import ssl
@@ -19,9 +21,11 @@ from standardwebhooks import Webhook
 from auditcast.kafka.local import Broker
 from auditcast.kafka.settings import Connection, variable
 from auditcast.schemas.sealing import new_key
+from auditcast.schemas.signing_keys import Signer, genuine
 
 Received = SimpleQueue[tuple[dict[str, str], bytes]]
 TOKEN = "t0ken-of-the-receiver"
+PATH = "t0ken-in-the-path"
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def receiver(ca: trustme.CA) -> Iterator[tuple[str, Received]]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.put(({name.lower(): value for name, value in self.headers.items()}, body))
-            answer = str(self.headers).encode()
+            answer = f"{self.path} {self.headers}".encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -91,24 +95,38 @@ def test_a_test_reaches_the_receiver_signed(
     environ: dict[str, str], deliverer: Path, receiver: tuple[str, Received]
 ) -> None:
     url, received = receiver
-    added = auditcast(environ, "add", "--workspace", "ws_1", "--url", url, "--header-from-env", "X-Token=TOKEN")
+    added = auditcast(
+        environ, "add", "--workspace", "ws_1", "--url", f"{url}/{PATH}", "--secret-url", "--header-from-env",
+        "X-Token=TOKEN", "--ed25519", "--hash", "actor.id",
+    )  # fmt: skip
     id_ = added["destination"]["id"]
+    assert f"{added['destination']['url']}/audit" == url
+    rotated = auditcast(environ, "rotate-secret", id_)
     result = auditcast(environ, "test", id_)
     assert result["delivered"], (result, deliverer.read_text())
     assert result["status"] == 200
 
     headers, body = received.get(timeout=10)
-    [event] = Webhook(added["secret"]).verify(body, headers)
+    for secret in (added["secret"], rotated["secret"]):
+        [event] = Webhook(secret).verify(body, headers)
     assert event["type"] == "pro.atmos.auditcast.test"
+    assert event["data"]["actor"]["id"].startswith("hmac-")
+    next_digest = hmac.digest(base64.b64decode(rotated["secret"].removeprefix("whsec_")), body, "sha256").hex()
+    assert headers["x-webhook-signature-next"] == f"sha256={next_digest}"
+    [public] = Signer([], [environ[variable("sealing_keys")]]).public_keys
+    [v1a] = [each[4:] for each in headers["webhook-signature"].split() if each.startswith("v1a,")]
+    assert genuine(public, f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body, v1a)
     assert (headers["x-webhook-id"], headers["webhook-id"]) == (id_, result["batch"])
     assert headers["x-token"] == TOKEN
     assert not [name for name in headers if name.startswith("x-audit-")]
 
-    # The receiver echoed what it got; what is secret of that must be neither kept nor shown.
-    assert TOKEN not in json.dumps(result)
-    assert TOKEN not in deliverer.read_text()
+    # The receiver echoed what it got, and where; what is secret of that must be neither kept nor shown.
+    for secret in (TOKEN, PATH):
+        assert secret not in json.dumps(result)
+        assert secret not in deliverer.read_text()
 
     auditcast(environ, "edit", id_, "--url", url.replace("localhost", "127.0.0.1"))
     refused = auditcast(environ, "test", id_)
     assert not refused["delivered"]
     assert refused["error"] == "certificate-refused"
+    assert refused["advice"].startswith("The certificate of 127.0.0.1:")

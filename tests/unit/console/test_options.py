@@ -19,13 +19,11 @@ from auditcast.schemas.formats import FORMATS, NEWEST
 def given(*args: str) -> Result:
     """What `edit` makes of its arguments, as the result's return value."""
 
-    @click.command()
-    @options.setting_options
-    @options.removing_options
-    def edit(**given: Any) -> Choices:
+    def edit(**given: Any) -> Any:
         return options.choices(**given)
 
-    return CliRunner().invoke(edit, args, standalone_mode=False)
+    command = click.command()(options.setting_options(options.removing_options(edit)))
+    return CliRunner().invoke(command, args, standalone_mode=False)
 
 
 def choices(*args: str) -> Choices:
