@@ -25,7 +25,8 @@ def chain(length: int) -> list[Manifest]:
             stream="dst_1-0-e", destination="dst_1", since=number * HOUR_MS, until=(number + 1) * HOUR_MS,
             first_sequence=2 * number + 1, last_sequence=2 * number + 2, first_event=10 * number + 1,
             last_event=10 * number + 10, opening_digest=last.closing_digest if last else "0",
-            closing_digest=f"c{number}", final=False, notes=[], previous=last.digest if last else FIRST, digest="", key="", signature="",
+            closing_digest=f"c{number}", final=False, notes=[], previous=last.digest if last else FIRST, digest="",
+            key="", signature="",
         )  # fmt: skip
         made.append(signed(manifest))
     return made

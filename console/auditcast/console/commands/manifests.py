@@ -70,7 +70,8 @@ def export(*, output: BinaryIO, since: int | None, **given: Any) -> None:
     """Write manifests as JSON lines, by stream and time, and check signatures, digests and chains on the way.
 
     Whether the platform signed is known from AUDITCAST_SEALING_KEYS, and AUDITCAST_SIGNING_KEYS if that is in use;
-    without them the keys that signed are only named. Everything is written, whatever is wrong with it; the exit code is 1 then.
+    without them the keys that signed are only named. Everything is written, whatever is wrong with it; the exit code is
+    1 then.
     """
     proofs = Proofs(_public_keys(), whole=since is None)
     faults = 0
