@@ -18,6 +18,9 @@ _UNKNOWN = {2, 19, 20, 21, 27}
 _OTHER_NAME = {62, 63, 64}
 """OpenSSL's numbers (X509_V_ERR_…) of what it found."""
 
+_ABOVE = "a certificate that the receiver's is signed with"
+"""Of which the dates are to blame if those of the receiver's own are good."""
+
 _UNLIKELY = re.compile(r"[^A-Za-z0-9.*:_-]")
 
 
@@ -30,21 +33,19 @@ def explained(code: int, certificate: bytes | None, host: str, now: datetime) ->
             "the certificate is signed by an authority that is not known here, or the receiver leaves out those between"
         )
     try:
-        shown = x509.load_der_x509_certificate(certificate or b"")
-        first, last = shown.not_valid_before_utc, shown.not_valid_after_utc
-        if code == _EXPIRED:
-            return f"the certificate expired on {last:%Y-%m-%d}" if last < now else _of_the_chain("has expired")
-        if code == _NOT_YET_VALID:
-            future = first > now
-            return f"the certificate is not yet valid until {first:%Y-%m-%d}" if future else _of_the_chain("is not yet")
-        return f"the certificate is for {_names(shown)}, not {host}" if code in _OTHER_NAME else ""
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return ""  # it is not even a certificate that can be read
+        return _told(code, x509.load_der_x509_certificate(certificate or b""), host, now)
+    except Exception:  # noqa: BLE001  (a receiver made it; what it upsets in a parser must end no process)
+        return ""
 
 
-def _of_the_chain(what: str) -> str:
-    """Its own dates are good."""
-    return f"a certificate that the receiver's is signed with {what}"
+def _told(code: int, shown: x509.Certificate, host: str, now: datetime) -> str:
+    first, last = shown.not_valid_before_utc, shown.not_valid_after_utc
+    if code == _EXPIRED:
+        return f"the certificate expired on {last:%Y-%m-%d}" if last < now else f"{_ABOVE} has expired"
+    if code == _NOT_YET_VALID:
+        future = first > now
+        return f"the certificate is not yet valid until {first:%Y-%m-%d}" if future else f"{_ABOVE} is not yet valid"
+    return f"the certificate is for {_names(shown)}, not {host}" if code in _OTHER_NAME else ""
 
 
 def _names(shown: x509.Certificate) -> str:

@@ -194,7 +194,8 @@ def detail_of(error: Exception) -> str:
 
 def verify_code_of(error: Exception) -> int:
     """OpenSSL's number of what is wrong with a certificate; 0 if that is not what stopped a request."""
-    return next((cause.verify_code for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), 0)
+    # aiohttp's subclasses lack it; their causes have it.
+    return next((code for cause in _causes(error) if (code := getattr(cause, "verify_code", 0))), 0)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -23,8 +23,7 @@ class Telling:
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         self.asked.append(events)
         said = json.loads(answer)
-        return said and Judgement(
-            [tuple(span) for span in said.get("again", ())],
-            [tuple(span) for span in said.get("never", ())],
-            said.get("detail", ""),
-        )
+        if said is None:
+            return None
+        again, never = ([tuple(span) for span in said.get(name, ())] for name in ("again", "never"))
+        return Judgement(again, never, said.get("detail", ""))

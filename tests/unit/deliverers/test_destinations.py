@@ -58,6 +58,32 @@ async def test_a_target_has_what_was_sealed_and_shows_none_of_it() -> None:
     assert all(text not in repr(target) for text in ("sesame", "hush", SECRET))
 
 
+async def test_a_sealed_url_counts_and_all_of_it_is_a_credential() -> None:
+    topic = Topic()
+    url = "https://hooks.example.com/services/T0000001/B%20zzzzz?key=open-sesame"
+    topic.write(url="https://hooks.example.com", sealed_url=SEALER.seal("dst_1/url", url))
+    target = await topic.destinations.target(batch(), 0)
+    assert str(target.url) == url
+    assert {"T0000001", "B zzzzz", "open-sesame", url.removeprefix("https://hooks.example.com")} < {*target.credentials}
+    assert "T0000001" not in repr(target)
+
+
+async def test_a_secret_that_is_coming_is_opened_too() -> None:
+    topic = Topic()
+    coming = "whsec_" + base64.b64encode(b"n" * 32).decode()
+    topic.write(next_secret=SEALER.seal("dst_1/next-secret", coming), rotation_ends=7)
+    target = await topic.destinations.target(batch(), 0)
+    assert target.keys == Keys(b"k" * 32, b"n" * 32, 7)
+    assert {SECRET, coming} < {*target.credentials}
+
+
+@pytest.mark.parametrize("field", ["next_secret", "sealed_url"])
+async def test_what_was_sealed_for_another_place_is_not_opened(field: str) -> None:
+    topic = Topic()
+    topic.write(**{field: SEALER.seal("dst_1/secret", SECRET)})
+    assert (await _failure(topic)).reason is Reason.SEALED
+
+
 async def test_keys_that_open_nothing_end_the_process_and_one_sealed_destination_does_not() -> None:
     ours, theirs = Topic(), Topic(Sealer([new_key()]))
     ours.write()
@@ -115,8 +141,22 @@ async def test_a_key_that_is_not_there_is_named_by_its_variable() -> None:
         {"headers": [SealedHeader("X-A", SEALER.seal("dst_1/headers/x-a", "a\r\nX-B: hush"))]},
         {"headers": [SealedHeader("webhook-id", SEALER.seal("dst_1/headers/webhook-id", "hush"))]},
         {"secret": SEALER.seal("dst_1/secret", "hush!")},
+        {"next_secret": SEALER.seal("dst_1/next-secret", "hush!")},
+        {"sealed_url": SEALER.seal("dst_1/url", "https://siem.example.com:22/hush")},
+        {"sealed_url": SEALER.seal("dst_1/url", "https://10.0.0.1/hush")},
     ],
-    ids=["http", "private", "userinfo", "port", "line break", "reserved", "secret"],
+    ids=[
+        "http",
+        "private",
+        "userinfo",
+        "port",
+        "line break",
+        "reserved",
+        "secret",
+        "next secret",
+        "sealed port",
+        "sealed private",
+    ],
 )
 async def test_a_revision_that_no_registration_would_let_pass_is_not_obeyed(changes: dict[str, object]) -> None:
     topic = Topic()
