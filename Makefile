@@ -11,7 +11,7 @@ JOBS ?= 4
 PACKAGES := producers processors deliverers console schemas kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos kafka requirements
+.PHONY: help setup demo test intakes check bench chaos kafka requirements
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -30,6 +30,9 @@ demo: $(READY) ## watch the whole pipeline run on this machine
 
 test: $(READY) ## all tests; AUDITCAST_TEST_BROKER=apache|docker|HOST:PORT for another broker than the embedded one
 	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+intakes: $(READY) ## deliveries to Loki and OpenSearch themselves; Go and Maven install them at first (10 minutes, 6 GB)
+	$(BIN)/pytest tests/intakes/against_*.py $(ARGS)
 
 check: $(READY) ## lint, format, types, layers
 	$(BIN)/ruff check .
