@@ -35,6 +35,9 @@ class _Answer(Struct):
 
 _answer = msgspec.json.Decoder(_Answer).decode
 
+_NO_ERRORS = re.compile(rb'\{(?:"(?:took|ingest_took)":[0-9]{1,18},)*"errors":false,')
+"""How an answer begins if every document was taken: of a long one only the beginning may be there."""
+
 
 def judged(answer: bytes, events: int) -> Judgement | None:
     """What became of `events` documents; None if the answer does not say so of all of them.
@@ -44,8 +47,10 @@ def judged(answer: bytes, events: int) -> Judgement | None:
     """
     try:
         said = _answer(answer)
-    except (ValueError, RecursionError):
+    except msgspec.ValidationError:
         return None
+    except (ValueError, RecursionError):
+        return TAKEN if _NO_ERRORS.match(answer) else None
     if said.items is UNSET:
         return None if said.errors else TAKEN
     if len(said.items) != events:

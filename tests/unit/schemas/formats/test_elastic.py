@@ -99,7 +99,8 @@ def test_ids_may_be_numbers_in_the_stream_where_emitters_repeat_theirs() -> None
 def answer(*statuses: int, **error: str) -> bytes:
     refused = {"error": {"type": "document_parsing_exception", "reason": "Ada", **error}}
     items = [{"create": {"_id": "x", "status": each, **(refused if each >= 300 else {})}} for each in statuses]
-    return json.dumps({"took": 1, "errors": any(each >= 300 for each in statuses), "items": items}).encode()
+    said = {"took": 1, "errors": any(each >= 300 for each in statuses), "items": items}
+    return json.dumps(said, separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,10 @@ def answer(*statuses: int, **error: str) -> bytes:
         (answer(201, 201), None),
         (b'{"errors":false,"items":[]}', None),
         (b"<html>", None),
+        # Cut short: the deliverer reads so much of an answer and no more.
+        (answer(201, 201, 201)[:60], TAKEN),
+        (b'{"errors":false,"took":7,"items":[{', TAKEN),
+        (answer(201, 201, 400)[:60], None),
         (answer(400, 201, 400), ([], [(0, 0), (2, 2)])),
         (answer(429, 503, 400), ([(0, 1)], [(2, 2)])),
         # Somebody mends these: a key's rights, a blocked index, one that is missing.
