@@ -7,16 +7,17 @@ from rich.text import Text
 
 from auditcast.console.ago import ago, span
 from auditcast.console.diagnosis import advice
-from auditcast.console.moments import second_text
-from auditcast.console.showing import options_shape, printable
+from auditcast.console.setting_lines import counted, scope_text, setting_lines, url_text
+from auditcast.console.showing import printable
 from auditcast.console.statuses import LeftOut, state_of
 from auditcast.console.telling import FAILING
 from auditcast.schemas.attributes import time_text
-from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Attempt, Revision, Status
 
-STYLES = {"active": "green", "failing": "red", "paused": "yellow", "gone": "red", "disabled": "dim", "deleted": "dim"}
-STYLES |= {"not-entitled": "red"}
+STYLES = {
+    "active": "green", "failing": "red", "paused": "yellow", "gone": "red", "not-entitled": "red", "disabled": "dim",
+    "deleted": "dim",
+}  # fmt: skip
 
 ANSWER_SHOWN = 200
 """Characters of an answer that are shown."""
@@ -38,7 +39,7 @@ def table(
         status = statuses.get(revision.destination)
         state = state_of(revision, status)
         remark = (remarks or {}).get(revision.destination, "")
-        described = (printable(revision.description), _url(revision), _scope(revision), remark)
+        described = (printable(revision.description), url_text(revision), scope_text(revision), remark)
         lines.add_row(
             Text("\n").join((Text(revision.destination, "bold"), *map(Text, filter(None, described)))),
             _last(status, now).replace(" (", "\n("),
@@ -54,31 +55,11 @@ def card(revision: Revision, status: Status | None, left_out: LeftOut, now: int,
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
-    for title, value in (*_settings(revision, status, now, remark), *_fortune(revision, status, left_out, now)):
+    lines.add_row("Id", revision.destination)
+    lines.add_row("State", _condition(revision, status, remark))
+    for title, value in (*setting_lines(revision, now), *_fortune(revision, status, left_out, now)):
         lines.add_row(title, value)
     return lines
-
-
-def _settings(revision: Revision, status: Status | None, now: int, remark: str) -> Iterator[tuple[str, str]]:
-    yield "Id", revision.destination
-    yield "State", _condition(revision, status, remark)
-    yield "For", _scope(revision)
-    yield "Description", printable(revision.description) or "-"
-    yield "URL", _url(revision)
-    yield "Headers", _listed(header.name for header in revision.headers)
-    yield "Alerts to", _listed(revision.alert_to)
-    yield "Format", _format(revision)
-    yield "Options", _listed(f"{name}={value}" for name, value in options_shape(revision).items())
-    yield "Filters", "; ".join(_filters(revision)) or "-"
-    yield "Redacted", "; ".join(_redacted(revision)) or "-"
-    yield "Window", f"{_counted(revision.window_events, 'event')} or {revision.window_ms // 1000} s"
-    yield "Signatures", "HMAC-SHA256, and Ed25519 (v1a)" if revision.asymmetric else "HMAC-SHA256"
-    if revision.next_secret:
-        yield "Rotation", _rotation(revision, now)
-    yield "Besides", _listed(_extras(revision))
-    yield "Base URL", printable(revision.base_url)
-    yield "Type prefix", printable(revision.type_prefix)
-    yield "Revision", f"{revision.number}, written {time_text(revision.changed_at)}"
 
 
 def _fortune(revision: Revision, status: Status | None, left_out: LeftOut, now: int) -> Iterator[tuple[str, str]]:
@@ -94,14 +75,14 @@ def _fortune(revision: Revision, status: Status | None, left_out: LeftOut, now: 
             yield "Last success", _when(status.last_success, now)
         yield "Backlog", _backlog(status, now)
         if status.parked:
-            events = _counted(status.parked_events, "event")
-            yield "Parked", f"{_counted(status.parked, 'batch', 'batches')}, {events}{_since(status.parked_since, now)}"
+            events = counted(status.parked_events, "event")
+            yield "Parked", f"{counted(status.parked, 'batch', 'batches')}, {events}{_since(status.parked_since, now)}"
         for each in sorted(status.delivered, key=lambda each: each.stream):
             yield "Newest delivered", f"{printable(each.stream)}: sequence {each.sequence}"
         yield "Dead letters ever", _dead_letters(status, now)
     if left_out.events:
-        counted = f"{_counted(left_out.events, 'event')} while disabled or not entitled, counted"
-        yield "Not collected", f"{counted}{_since(left_out.since, now)}"
+        left = f"{counted(left_out.events, 'event')} while disabled or not entitled, counted"
+        yield "Not collected", f"{left}{_since(left_out.since, now)}"
     if status is not None:
         yield "As of", _when(status.at, now)
 
@@ -137,7 +118,7 @@ def _last(status: Status | None, now: int) -> str:
 def _backlog(status: Status | None, now: int) -> str:
     if status is None or not (status.waiting or status.parked):
         return "-"
-    batches = _counted(status.waiting + status.parked, "batch", "batches")
+    batches = counted(status.waiting + status.parked, "batch", "batches")
     return batches if status.parked_since is None else f"{batches}, {span(now - status.parked_since)}"
 
 
@@ -156,54 +137,6 @@ def _dead_letters(status: Status, now: int) -> str:
     return f"{status.dead_letters}, the newest {ago(status.last_dead_letter, now)}: {printable(status.last_reason)}"
 
 
-def _url(revision: Revision) -> str:
-    return printable(revision.url) + (" (sealed)" if revision.sealed_url else "")
-
-
-def _format(revision: Revision) -> str:
-    form = FORMATS.get(revision.format)
-    return f"{revision.format} ({form.title})" if form else f"{printable(revision.format)} (not known here)"
-
-
-def _filters(revision: Revision) -> Iterator[str]:
-    if revision.categories:
-        yield f"category {' or '.join(map(printable, revision.categories))}"
-    if revision.actions:
-        yield f"action {' or '.join(map(printable, revision.actions))}"
-    if revision.outcome:
-        yield f"outcome {printable(revision.outcome)}"
-
-
-def _redacted(revision: Revision) -> Iterator[str]:
-    if revision.dropped:
-        yield f"left out: {_listed(revision.dropped)}"
-    if revision.hashed:
-        yield f"hashed: {_listed(revision.hashed)}"
-
-
-def _rotation(revision: Revision, now: int) -> str:
-    if now >= revision.rotation_ends:
-        return f"ended at {second_text(revision.rotation_ends)}: only the new secret counts"
-    return (
-        f"ends at {second_text(revision.rotation_ends)} (in {span(revision.rotation_ends - now)}): both secrets count"
-    )
-
-
-def _extras(revision: Revision) -> Iterator[str]:
-    extras = {"gzip": revision.gzip, "handshake": revision.handshake, "manifests": revision.manifests}
-    return (name for name, on in extras.items() if on)
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(map(printable, texts)) or "-"
-
-
-def _scope(revision: Revision) -> str:
-    if revision.workspace is not None:
-        return f"workspace {printable(revision.workspace)}"
-    return f"organization {printable(revision.organization or '?')}"
-
-
 def _when(ms: int, now: int) -> str:
     return f"{time_text(ms)} ({ago(ms, now)})"
 
@@ -212,11 +145,7 @@ def _since(ms: int | None, now: int) -> str:
     return "" if ms is None else f" since {_when(ms, now)}"
 
 
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
-
-
 def _words(ms: int) -> str:
     """A duration in words, for a sentence."""
     days, hours = ms // 86_400_000, ms // 3_600_000
-    return _counted(days, "day") if days else _counted(hours, "hour") if hours else span(ms)
+    return counted(days, "day") if days else counted(hours, "hour") if hours else span(ms)

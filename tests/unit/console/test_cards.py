@@ -10,7 +10,7 @@ from auditcast.console.ago import ago, span
 from auditcast.console.cards import card, table
 from auditcast.console.statuses import LeftOut, state_of, summed
 from auditcast.console.tables import render
-from auditcast.schemas.records import Attempt, Revision, Skipped, Status
+from auditcast.schemas.records import Attempt, Option, Revision, Skipped, Status
 
 NOW = 1_800_000_000_000
 DAY = 86_400_000
@@ -89,3 +89,24 @@ def test_what_partitions_have_left_out_is_added_up() -> None:
 
     found = summed([counted("dst_1", 4, 20), counted("dst_2", 1, 5), counted("dst_1", 3, 10)])
     assert found == {"dst_1": LeftOut(7, 10), "dst_2": LeftOut(1, 5)}
+
+
+def test_what_a_destination_gets_and_how_is_shown_in_words() -> None:
+    revision = replace(
+        REVISION, url="https://hooks.example.com", sealed_url=b"x", format="cloudevents/2", asymmetric=True, gzip=True,
+        options=[Option("content_type", "batch")], categories=["auth", "team_*"], outcome="failure",
+        dropped=["client.ip"], hashed=["actor.email", "metadata.a\x1b"], manifests=True,
+    )  # fmt: skip
+    shown = dict(
+        re.split(r"  +", line, maxsplit=1) for line in render(card(revision, None, LeftOut(), NOW)).splitlines()
+    )
+    assert shown["URL"] == "https://hooks.example.com (sealed)"
+    assert shown["Format"] == "cloudevents/2 (any receiver of CloudEvents)"
+    assert shown["Options"] == "content_type=batch"
+    assert shown["Filters"] == "category auth or team_*; outcome failure"
+    assert shown["Redacted"] == r"left out: client.ip; hashed: actor.email, metadata.a\x1b"
+    assert shown["Signatures"] == "HMAC-SHA256, and Ed25519 (v1a)"
+    assert shown["Besides"] == "gzip, manifests"
+    bare = render(card(replace(REVISION, format="later/9"), None, LeftOut(), NOW))
+    assert re.search(r"Format +later/9 \(not known here\)\n", bare)
+    assert re.search(r"Filters +-\nRedacted +-\n", bare)
