@@ -8,8 +8,10 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +23,7 @@ from auditcast.schemas.formats import FORMATS, Place, rendering
 from auditcast.schemas.manifests import FIRST, HOUR_MS
 from auditcast.schemas.manifests import digest_of as manifest_digest
 from auditcast.schemas.manifests import text as manifest_text
-from auditcast.schemas.records import Batch, Manifest, Note
+from auditcast.schemas.records import Batch, Manifest, Note, Option
 from auditcast.schemas.signing_keys import Signer
 
 BEGAN = 1_763_690_400_000
@@ -63,7 +65,12 @@ class Delivery:
         )
 
 
-def event(number: int, destination: str = "dst_a", description: str | None = None) -> bytes:
+def event(
+    number: int,
+    destination: str = "dst_a",
+    description: str | None = None,
+    metadata: Mapping[str, Any] = MappingProxyType({"to": "admin", "from": "viewer"}),
+) -> bytes:
     """An event as it lies in the log, not yet numbered."""
     workspace = f"ws_{destination[4:]}"
     made = CloudEvent(
@@ -79,7 +86,7 @@ def event(number: int, destination: str = "dst_a", description: str | None = Non
             action=Action(category="team_member", action="role_changed"),
             target=Target(type="user", id=f"usr_{number}"),
             description=description,
-            metadata={"to": "admin", "from": "viewer"},
+            metadata=dict(metadata),
             outcome="success",
         ),
         workspaceid=workspace,
@@ -93,6 +100,7 @@ class Sender:
 
     stream: str = "dst_a-3-00ff00ff00ff00ff"
     form: str = "cloudevents/2"
+    options: Sequence[Option] = ()
     secrets: Sequence[str] = (SECRET,)
     asymmetric: bool = False
     signer: Signer = SIGNER
@@ -126,7 +134,7 @@ class Sender:
         return made
 
     def _batch(self, place: Place, identity: str, events: Sequence[bytes]) -> Batch:
-        form = rendering(self.form, [])
+        form = rendering(self.form, self.options)
         decoded = [msgspec.json.decode(each, type=CloudEvent) for each in events]
         body = form.join([form.render(*pair) for pair in zip(decoded, events, strict=True)], place)
         return Batch(

@@ -41,19 +41,19 @@ class Keys:
 
         Each kind of signature that there is and a key was given for must be right; with secrets, there must be one.
         """
+        if self._secrets and "webhook-signature" not in headers:
+            # The other signature is over the body alone: it would do for any place in any chain.
+            return Kind.UNSIGNED
         told = headers.get("webhook-signature", "").split()
         symmetric = [value for version, _, value in (one.partition(",") for one in told) if version == "v1"]
         public = [value for version, _, value in (one.partition(",") for one in told) if version == "v1a"]
-        if self._secrets and not symmetric:
-            fault = self._plain(headers, body)
-            if fault:
-                return fault
-        if not (self._secrets and symmetric) and not (self.public_keys and public):
+        if not self._secrets and not (self.public_keys and public):
             return None
         prefix = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode()
-        if not any(self._signed(prefix, each, symmetric, public) for each in _as_sent(headers, body)):
-            return _wrong(headers, body)
-        return None
+        if any(self._signed(prefix, each, symmetric, public) for each in _as_sent(headers, body)):
+            return None
+        # Of a body that was unpacked other bytes were signed than are here.
+        return Kind.UNVERIFIABLE if _was_packed(headers, body) else Kind.FORGED
 
     def signed(self, content: bytes, signature: str, key: str) -> bool:
         """Whether `signature` of `content` is by `key`, one of the public keys given."""
@@ -61,7 +61,7 @@ class Keys:
 
     def _signed(self, prefix: bytes, body: bytes, symmetric: Sequence[str], public: Sequence[str]) -> bool:
         content = prefix + body
-        if self._secrets and symmetric:
+        if self._secrets:
             given = [value.encode() for value in symmetric]
             expected = (base64.b64encode(hmac.digest(key, content, "sha256")) for key in self._secrets)
             if not any(hmac.compare_digest(one, value) for one in expected for value in given):
@@ -69,23 +69,6 @@ class Keys:
         if self.public_keys and public:
             return any(genuine(key, content, value) for key in self.public_keys for value in public)
         return True
-
-    def _plain(self, headers: Mapping[str, str], body: bytes) -> Kind | None:
-        """By the signature of the body alone, for those who kept no other."""
-        names = ("x-webhook-signature", "x-webhook-signature-next")
-        told = [headers[name].encode() for name in names if name in headers]
-        if not told:
-            return Kind.UNSIGNED
-        for sent in _as_sent(headers, body):
-            expected = [f"sha256={hmac.digest(key, sent, 'sha256').hex()}".encode() for key in self._secrets]
-            if any(hmac.compare_digest(one, value) for one in expected for value in told):
-                return None
-        return _wrong(headers, body)
-
-
-def _wrong(headers: Mapping[str, str], body: bytes) -> Kind:
-    """What it means that no signature fits; of a body that was unpacked other bytes were signed than are here."""
-    return Kind.UNVERIFIABLE if _was_packed(headers, body) else Kind.FORGED
 
 
 def _was_packed(headers: Mapping[str, str], body: bytes) -> bool:

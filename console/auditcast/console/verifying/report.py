@@ -14,9 +14,9 @@ from auditcast.console.verifying.verifier import Seen
 
 VERDICTS = (
     "Complete and genuine, as far as it was looked at.",
-    "Something is missing.",
-    "Something is altered, forged or contradictory.",
-    "This cannot be told.",
+    "Something is missing, or not proved to be all.",
+    "Something is altered, forged, contradictory or out of place.",
+    "It cannot be told: something could not be read or checked.",
 )
 """By exit code."""
 

@@ -27,6 +27,11 @@ def settle(stream: Stream, manifests: list[Manifest], say: Say, *, numbers_only:
         if waiting.claim is not None:
             _settle_parts(stream, sequence, waiting, say)
             continue
+        if _overlaps(stream, sequence, waiting, ends):
+            untrusted.add(sequence)
+            stream.forget(sequence)
+            stream.spoilt(Kind.ALTERED, sequence, "")
+            continue
         holes = _holes(stream, sequence, waiting, ends)
         for first, last in holes:
             say(Finding(Kind.INCOMPLETE, stream.name, sequence, first_event=first, last_event=last))
@@ -69,6 +74,17 @@ def _wanted(stream: Stream, sequence: int, ends: Mapping[int, Manifest], *, trus
     following = stream.place_of(sequence + 1) if trusted else None
     end = ends.get(sequence)
     return {*([following.previous] if following else ()), *([end.closing_digest] if end else ())}
+
+
+def _overlaps(stream: Stream, sequence: int, waiting: Open, ends: Mapping[int, Manifest]) -> bool:
+    """Whether it has an event that must be another batch's, by its number."""
+    following, before = stream.first_of(sequence + 1), stream.held.get(sequence - 1)
+    end = ends.get(sequence)
+    return bool(
+        (following and waiting.high >= following)
+        or (before is not None and before.digest and waiting.low <= before.last)
+        or (end is not None and waiting.high > end.last_event)
+    )
 
 
 def _holes(stream: Stream, sequence: int, waiting: Open, ends: Mapping[int, Manifest]) -> list[tuple[int, int]]:

@@ -154,8 +154,13 @@ class Verifier:
             if fault or not self._keys.given:
                 self._said.append(Finding(Kind.MANIFEST_FORGED, stream, where=where))
             return
-        named = headers["x-audit-manifest"], stream, headers.get("webhook-id", f"{stream}-manifest-{until}")
-        if named != (found.digest, found.stream, f"{found.stream}-manifest-{until}"):
+        meant = {
+            "x-audit-manifest": found.digest,
+            "x-audit-stream": found.stream,
+            "x-audit-previous-manifest": found.previous,
+            "webhook-id": f"{found.stream}-manifest-{until}",
+        }
+        if any(headers.get(name, value) != value for name, value in meant.items()):
             self._said.append(Finding(Kind.MANIFEST_FORGED, stream, until=until, where=where))
         self.take(Told(found, where))
 
