@@ -35,7 +35,7 @@ def in_batch(value: bytes, event: str, events_partition: int, place: tuple[int, 
     if needle not in value:
         return None
     batch = decode_as(Batch, value)
-    if batch.is_test or batch.partition != events_partition:
+    if batch.is_test or batch.is_manifest or batch.partition != events_partition:
         return None
     number = None
     try:

@@ -50,7 +50,7 @@ def find(connection: Connection, wanted: Range) -> Found:
 
 
 def _original(message: Message, destination: str) -> Batch | None:
-    """The batch in a record, unless it is another destination's, a copy or a test."""
+    """The batch in a record, unless it is another destination's, a copy, a test, or a manifest, which has no number."""
     if message.key() != destination.encode() or HEADER in dict(
         cast("list[tuple[str, bytes]]", message.headers() or [])
     ):
@@ -59,7 +59,7 @@ def _original(message: Message, destination: str) -> Batch | None:
         batch = decode_as(Batch, message.value() or b"")
     except Undecodable:
         return None  # it has become a dead letter
-    return None if batch.is_test else batch
+    return None if batch.is_test or batch.is_manifest else batch
 
 
 def _spanned(span: Span | None, batch: Batch) -> Span:

@@ -93,6 +93,9 @@ def _told(letter: Letter, whole: DeadLetter, revision: Revision | None) -> Itera
         yield "Failed again", f"in the replay {letter.replay}"
     if letter.stream:
         yield "Stream", letter.stream
+    if letter.stream and not letter.sequence:
+        yield "Holds", "a manifest of the stream"
+    elif letter.stream:
         yield "Sequence", str(letter.sequence)
         part = ", a part of the batch" if whole.first_event else ""
         yield "Events", f"{letter.first_event} to {letter.last_event}{part}"

@@ -26,8 +26,8 @@ UNREADABLE = "(unreadable records)"
 
 
 def letter_shape(letter: Letter, revision: Revision | None) -> dict[str, Any]:
-    """A letter as JSON has it; numbers of a batch are null where there is none."""
-    held = bool(letter.stream)
+    """A letter as JSON has it; numbers of a batch are null where there is none, and for a manifest."""
+    numbered = letter.sequence > 0
     return {
         "key": letter.key,
         "destination": letter.destination,
@@ -37,9 +37,9 @@ def letter_shape(letter: Letter, revision: Revision | None) -> dict[str, Any]:
         "at": time_text(letter.at),
         "batch": letter.batch or None,
         "stream": letter.stream or None,
-        "sequence": letter.sequence if held else None,
-        "first_event": letter.first_event if held else None,
-        "last_event": letter.last_event if held else None,
+        "sequence": letter.sequence if numbered else None,
+        "first_event": letter.first_event if numbered else None,
+        "last_event": letter.last_event if numbered else None,
         "events": letter.events,
         "attempts": letter.attempts,
         "last_attempt": letter.last or None,

@@ -72,7 +72,7 @@ def _delivery(evidence: Evidence, batch: InBatch) -> Fate:
     for attempt in reversed(attempts):
         if attempt.fate == "delivered":
             at = attempt.attempt.at
-            return Fate("delivered", f"delivered at {_at(at)}, {_count(len(attempts))}", at)
+            return Fate("delivered", f"delivered at {_at(at)}, {_count(attempts)}", at)
     if letters:
         letter = letters[-1]
         sentence = f"a dead letter since {_at(letter.at)} ({letter.reason}): 'auditcast dead-letters replay' sends it"
@@ -83,11 +83,11 @@ def _delivery(evidence: Evidence, batch: InBatch) -> Fate:
     if attempts and attempts[-1].fate.startswith("retry-"):
         tier, due = attempts[-1].fate, evidence.due
         when = "soon" if due is None else f"at {_at(due)}"
-        return Fate(tier, f"to be tried again {when} ({tier}), after {_count(len(attempts))}", due)
+        return Fate(tier, f"to be tried again {when} ({tier}), after {_count(attempts)}", due)
     if attempts:
         last = attempts[-1]
         return Fate(
-            last.fate, f"{last.fate} since {_at(last.attempt.at)}, after {_count(len(attempts))}", last.attempt.at
+            last.fate, f"{last.fate} since {_at(last.attempt.at)}, after {_count(attempts)}", last.attempt.at
         )
     return Fate("waiting", f"batched at {_at(batch.at)}, and waits for its first attempt", batch.at)
 
@@ -144,8 +144,10 @@ def _remedy(destination: str, seen: Sighting) -> str:
     return f"'auditcast destinations backfill {destination} --since {since}' delivers it"
 
 
-def _count(attempts: int) -> str:
-    return "1 attempt" if attempts == 1 else f"{attempts} attempts"
+def _count(attempts: Sequence[Attempted]) -> str:
+    # What was taken partly has another record, with what became of this event.
+    number = sum(each.fate != "partly" for each in attempts)
+    return "1 attempt" if number == 1 else f"{number} attempts"
 
 
 def _at(ms: int) -> str:

@@ -136,7 +136,7 @@ def _owed(letter: DeadLetter) -> int:
         batch = decode_as(Batch, letter.value or b"")
     except Undecodable:
         return 0
-    return 0 if batch.is_test else batch.last_event - batch.first_event + 1
+    return 0 if batch.is_test or batch.is_manifest else batch.last_event - batch.first_event + 1
 
 
 def _events(chains: Mapping[str, Chain], stream: str) -> "tuple[array[int], array[int]]":

@@ -112,6 +112,7 @@ _FOLLOWS = {
     "dead-letter": "given up: a dead letter",
     "parked": "stays parked",
     "split": "it is split",
+    "partly": "it is taken partly",
 }
 
 
