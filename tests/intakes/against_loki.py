@@ -47,16 +47,18 @@ async def test_every_event_arrives_with_its_place_and_a_repeat_changes_nothing(
     assert len(stored(loki, tenant)) == HUNDRED
 
 
+@pytest.mark.parametrize(("age_h", "reason"), [(8 * 24, "timestamp too old"), (3, "too far behind")])
 async def test_of_a_refused_request_the_good_events_are_stored_and_all_are_sent_again(
-    loki: str, ca: trustme.CA
+    loki: str, ca: trustme.CA, age_h: int, reason: str
 ) -> None:
-    events = [event("aud_1"), event("aud_2", age_s=8 * 86_400), event("aud_3")]
+    tenant = f"late-{age_h}"
+    events = [event("aud_1"), event("aud_2", age_s=age_h * 3600), event("aud_3")]
     async with customer(ca, loki, "loki/1") as here:
-        [piece] = await here.deliver(events, path=PUSH, headers={"X-Scope-OrgID": "late"})
+        [piece] = await here.deliver(events, path=PUSH, headers={"X-Scope-OrgID": tenant})
     assert (piece.outcome.verdict, piece.outcome.reason) == (Verdict.RETRY, "status-400")
     assert piece.outcome.attempt is not None
-    assert "timestamp too old" in piece.outcome.attempt.answer
-    assert {line for line, _ in stored(loki, "late")} == {events[0], events[2]}
+    assert reason in piece.outcome.attempt.answer
+    assert {line for line, _ in stored(loki, tenant)} == {events[0], events[2]}
 
 
 async def test_a_tenant_that_may_not_write_has_taken_nothing(loki: str, ca: trustme.CA) -> None:

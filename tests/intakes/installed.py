@@ -50,8 +50,10 @@ def _build_loki(folder: Path) -> None:
 
 def _fetch_opensearch(folder: Path) -> None:
     artifact = f"org.opensearch.distribution.integ-test-zip:opensearch:{OPENSEARCH}:zip"
-    places = [f"-DoutputDirectory={folder}", f"-DmarkersDirectory={folder / 'markers'}"]
-    _run(["mvn", "-q", "-B", "dependency:unpack", f"-Dartifact={artifact}", *places], folder, {})
+    _run(["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, {})
+    [packed] = folder.glob("*.zip")
+    shutil.unpack_archive(packed, folder)
+    packed.unlink()
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
