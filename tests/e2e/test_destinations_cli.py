@@ -80,9 +80,10 @@ def test_the_life_of_a_destination(run: Shell) -> None:
 
     shown = run("show", "dst_1", "--json").json
     nowhere_yet = {"partitions": 0, "of": 1, "since": None}
-    assert shown == shape | {"status": shown["status"], "in_force": nowhere_yet}
+    beside = {"not_entitled": None, "status": shown["status"]}
+    assert shown == shape | beside | {"in_force": nowhere_yet}
     assert (shown["status"]["state"], shown["status"]["at"]) == ("active", None)
-    assert run("list", "--json").json == [shape | {"status": shown["status"]}]
+    assert run("list", "--json").json == [shape | beside]
     assert run("list", "--workspace", "ws_2", "--json").json == []
 
     edited = run("edit", "dst_1", "--window-events", "1", "--remove-header", "authorization", "--json").json

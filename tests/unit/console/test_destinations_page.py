@@ -12,6 +12,7 @@ from auditcast.console.commands.destinations import command
 from auditcast.console.diagnosis import advice
 from auditcast.console.showing import destination_shape, result_shape, status_shape
 from auditcast.console.statuses import LeftOut
+from auditcast.console.unentitled import unentitled_shape
 from auditcast.schemas.records import Attempt, Revision, SealedHeader, Status, TestResult
 from auditcast.schemas.redactions import DROPPABLE, HASHABLE
 
@@ -55,7 +56,8 @@ def test_the_shapes_are_what_is_printed() -> None:
     attempt = Attempt(at=0, latency_ms=0, status=503)
     printed = result_shape(TestResult(batch="a", destination="a", delivered=False, attempt=attempt), REVISION)
     status = Status(destination="a", at=1, last=attempt, failures=1)
-    shown = destination_shape(REVISION) | {"status": status_shape(REVISION, status, LeftOut())}
+    shown = destination_shape(REVISION) | {"not_entitled": unentitled_shape(None)}
+    shown |= {"status": status_shape(REVISION, status, LeftOut())}
     assert list(destination) == list(shown)
     assert destination["status"]["advice"] == shown["status"]["advice"] == result["advice"]
     for member in ("last_attempt", "backlog", "not_collected"):
