@@ -27,6 +27,10 @@ class Asked(Struct, frozen=True, kw_only=True):
     destination: str = ""
     numbers_only: bool = False
 
+    def covers(self, sequence: int) -> bool:
+        """Whether what is said of a batch (0: of none) was asked for."""
+        return not sequence or self.first <= sequence <= (self.last or sequence)
+
 
 def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
     """Everything about the batches of a stream of which nothing is open any more."""
@@ -41,7 +45,7 @@ def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
     within = [sequence for sequence in here if low <= sequence <= top]
     broken = {after for after in within if after in stream.held and not _follows(stream, after)}
     for (_, sequence), finding in stream.noted.items():
-        if not sequence or asked.first <= sequence <= (asked.last or sequence):
+        if asked.covers(sequence):
             yield finding
     yield from _runs(stream, within, broken)
     yield from (Finding(Kind.BROKEN, stream.name, sequence) for sequence in sorted(broken))

@@ -80,7 +80,7 @@ class Verifier:
         statements = self._statements()
         for name in sorted(self._streams.keys() | statements.keys()):
             stream, said = self._stream(name), statements.get(name, Statements())
-            settle(stream, said.chain, self._said.append, numbers_only=self._asked.numbers_only)
+            settle(stream, said.chain, self._say, numbers_only=self._asked.numbers_only)
             found += judged(stream, said, self._asked)
             found += said.findings
             if stream.held or stream.incomplete:
@@ -90,6 +90,10 @@ class Verifier:
         if all(finding.kind == Kind.TEST for finding in found):
             found.append(Finding(Kind.NOTHING))
         return found
+
+    def _say(self, finding: Finding) -> None:
+        if self._asked.covers(finding.sequence):
+            self._said.append(finding)
 
     def _statements(self) -> dict[str, Statements]:
         signed = self._keys.signed if self._keys.public_keys else None
