@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -12,14 +13,18 @@ from cloudevents.core.bindings.kafka import to_binary_event, to_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from auditcast.console.demo.waiting import until
+from auditcast.console.entitling import settle
+from auditcast.console.statuses import left_out
+from auditcast.console.workspaces import Said, Workspaces, described
 from auditcast.kafka import topics
 from auditcast.kafka.local import Broker
 from auditcast.kafka.partitioner import partition_of
 from auditcast.producers import AuditLog
-from auditcast.schemas.records import Control, Revision
+from auditcast.schemas.records import Control, Revision, Workspace
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
-from tests.e2e.pipeline import Pipeline, fresh, running
+from tests.e2e.pipeline import WITHIN_S, Pipeline, fresh, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PARTITIONS = 4
@@ -156,10 +161,52 @@ async def test_says_in_the_chain_when_nothing_was_collected(pipeline: Pipeline) 
     batches = pipeline.batches(ledger)
     assert [event["id"] for event in pipeline.events(ledger)] == first + last
     assert batches[0].gap == "-"
-    since, until = (int(text) for text in batches[-1].gap.split("-"))
-    assert disabled.changed_at - CLOCKS_MS <= since < until <= batches[-1].opened + CLOCKS_MS
+    began, ended = (int(text) for text in batches[-1].gap.split("-"))
+    assert disabled.changed_at - CLOCKS_MS <= began < ended <= batches[-1].opened + CLOCKS_MS
     assert enabled.number > disabled.number
     whole(pipeline)
+
+
+async def test_a_downgrade_stops_collecting_and_an_upgrade_resumes_it(pipeline: Pipeline) -> None:
+    workspace = fresh()
+    await put_on_plan(pipeline, workspace, "enterprise")
+    ledger = await pipeline.add(workspace=workspace)
+    first = pipeline.emit(workspace)
+    await pipeline.settled()
+    downgraded = await put_on_plan(pipeline, workspace, "free")
+    pipeline.emit(workspace, 3)
+    await pipeline.settled()
+    await put_on_plan(pipeline, workspace, "enterprise")
+    last = pipeline.emit(workspace)
+    await pipeline.settled()
+    batches = pipeline.batches(ledger)
+    assert [event["id"] for event in pipeline.events(ledger)] == first + last
+    began, ended = (int(text) for text in batches[-1].gap.split("-"))
+    assert downgraded.since - CLOCKS_MS <= began < ended <= batches[-1].opened + CLOCKS_MS
+    stopped = [pipeline.customers.current[ledger.destination]]
+    assert await until(lambda: left_out(pipeline.connection, stopped)[ledger.destination].events == 3, WITHIN_S)
+    whole(pipeline)
+
+
+async def put_on_plan(pipeline: Pipeline, workspace: str, plan: str) -> Workspace:
+    """As `auditcast workspaces set` does; returns once it is in force."""
+
+    def put() -> Workspace:
+        with Workspaces(pipeline.connection) as book:
+            changed = book.change(
+                workspace, lambda newest: described(newest, workspace, Said(plan=plan), ["enterprise"], now())
+            )
+        settled = settle(pipeline.connection)
+        pipeline.customers.current.update((each.destination, each) for each in settled.changed)
+        return changed.revision
+
+    record = await asyncio.to_thread(put)
+    await pipeline.in_force()
+    return record
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def test_loses_nothing_when_workers_are_killed(pipeline: Pipeline) -> None:

@@ -136,7 +136,7 @@ class Expectation:
         self.streams.setdefault(name, Expected(revision.destination))
         side.by_workspace, side.by_organization = {}, {}
         for other in side.in_force.values():
-            if other.state == "active":
+            if other.collecting:
                 stream = self.streams[side.names[other.destination]]
                 if other.workspace is not None:
                     side.by_workspace.setdefault(other.workspace, []).append(stream)
