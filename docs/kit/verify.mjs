@@ -13,16 +13,19 @@
 // The secrets are in the environment: WEBHOOK_SECRET='whsec_… whsec_…'. Without, signatures are not looked at.
 // Exit code: 0 complete and genuine, 1 something is missing, 2 something is not as it was sent, 3 cannot tell.
 import { createHash, createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 
 const FIRST = "0".repeat(64);
 const HOUR_MS = 3_600_000;
+const NOWHERE = 0; // the sequence of what says none
 const EXITS = {
   ...{ missing: 1, incomplete: 1, unproved: 1, "manifest-missing": 1 },
   ...{ altered: 2, unsigned: 2, forged: 2, contradiction: 2, broken: 2, misnumbered: 2, foreign: 2, unplaced: 2 },
-  ...{ "manifest-forged": 2, "manifest-contradiction": 2, "unlike-manifest": 2, unreadable: 3, unverifiable: 3 },
+  ...{ "manifest-forged": 2, "manifest-contradiction": 2, "unlike-manifest": 2 },
+  ...{ unreadable: 3, unverifiable: 3, nothing: 3 },
 };
 const ARRAY = { head: "[", separator: ",", tail: "]" };
 const LINES = { head: "", separator: "\n", tail: "\n" };
@@ -45,14 +48,36 @@ function digestOf({ stream, sequence, events, opened, format, gap, previous }, b
   return sha256(lines("auditcast-chain-v1", ...place));
 }
 
-function isSigned(headers, body, secrets) {
+/**
+ * What is wrong with a delivery's signatures; undefined if nothing is, or if nobody can tell.
+ *
+ * Each kind that is here and that a key was given for must be right; with secrets, there must be one.
+ */
+function signatureFault(headers, body, secrets, publicKeys) {
+  const given = (headers["webhook-signature"] ?? "").split(" ").map((one) => one.split(","));
+  const [symmetric, asymmetric] = ["v1", "v1a"].map((version) => given.filter((one) => one[0] === version));
+  if (secrets.length && !("webhook-signature" in headers)) return "unsigned";
   const content = Buffer.concat([Buffer.from(`${headers["webhook-id"]}.${headers["webhook-timestamp"]}.`), body]);
-  const given = headers["webhook-signature"].split(" ").map((one) => Buffer.from(one));
-  return secrets.some((secret) => {
+  const expected = secrets.map((secret) => {
     const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
-    const expected = Buffer.from("v1," + createHmac("sha256", key).update(content).digest("base64"));
-    return given.some((one) => one.length === expected.length && timingSafeEqual(one, expected));
+    return createHmac("sha256", key).update(content).digest("base64");
   });
+  const fits = symmetric.some(([, value]) => expected.some((one) => same(one, value ?? "")));
+  const genuine = asymmetric.some(([, value]) => publicKeys.some((key) => fitsPublic(value ?? "", content, key)));
+  const isForged = (secrets.length && !fits) || (publicKeys.length && asymmetric.length && !genuine);
+  return isForged ? "forged" : undefined;
+}
+
+function same(one, other) {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function fitsPublic(signature, content, publicKey) {
+  const x = Buffer.from(publicKey.replace(/^whpk_/, ""), "base64").toString("base64url");
+  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  const bytes = Buffer.from(signature, "base64");
+  return bytes.toString("base64") === signature && verify(null, content, key, bytes);
 }
 
 /** A manifest's exact text, which is digested and signed. */
@@ -74,14 +99,6 @@ function textOf(manifest) {
     ...notes,
     manifest.previous,
   );
-}
-
-function isGenuine(manifest, publicKeys) {
-  const text = Buffer.from(textOf(manifest));
-  if (sha256(text) !== manifest.digest || !publicKeys.includes(manifest.key)) return false;
-  const x = Buffer.from(manifest.key.replace(/^whpk_/, ""), "base64").toString("base64url");
-  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
-  return verify(null, text, key, Buffer.from(manifest.signature, "base64"));
 }
 
 /** The manifest somewhere in a parsed body, of whatever format; undefined if there is none. */
@@ -136,15 +153,23 @@ function parts(format, body) {
   if (!form) return undefined;
   const text = body.toString();
   const begin = text.indexOf(form.head) + form.head.length;
-  const pieces = text.slice(begin, text.length - form.tail.length);
-  const count = form.separator === "," ? items(text.slice(begin - 1)).length : pieces.split("\n").length / (form.lines ?? 1);
-  return { ...form, head: text.slice(0, begin), pieces, count };
+  const lines = () => text.slice(begin, text.length - form.tail.length).split("\n");
+  const pieces = form.separator === "," ? items(text.slice(begin - 1)) : inLines(lines(), form.lines ?? 1);
+  return { ...form, head: text.slice(0, begin), pieces };
 }
+
+const inLines = (all, each) =>
+  Array.from({ length: all.length / each }, (_, at) => all.slice(at * each, (at + 1) * each).join("\n"));
 
 /** The SHA-256 of the body whose parts were taken apart. */
 function joined(all) {
   const [{ head, separator, tail }] = all;
-  return sha256(head + all.map(({ pieces }) => pieces).join(separator) + tail);
+  return sha256(head + all.flatMap(({ pieces }) => pieces).join(separator) + tail);
+}
+
+/** Whether events from number `first` on are the very ones of a batch. */
+function isWithin(whole, first, marks) {
+  return marks.every((mark, at) => whole.marks[first - whole.first + at] === mark);
 }
 
 /** All that is known of one stream. */
@@ -155,8 +180,7 @@ class Stream {
   loose = new Map(); // by sequence: single events, of who keeps no headers
   repeated = new Map();
   late = new Set();
-  manifests = new Map(); // by digest
-  suspect = []; // manifests that are not known to be genuine
+  manifests = new Map(); // by digest: those that are genuine, or may be if no key is known
   highest = 0;
 
   constructor(name) {
@@ -199,9 +223,9 @@ export class Verifier {
       return;
     }
     if (kept?.headers && typeof kept.headers === "object") {
-      const headers = Object.fromEntries(Object.entries(kept.headers).map(([name, value]) => [name.toLowerCase(), value]));
+      const lowered = Object.entries(kept.headers).map(([name, value]) => [name.toLowerCase(), value]);
       const body = "body_base64" in kept ? Buffer.from(kept.body_base64, "base64") : Buffer.from(kept.body ?? "");
-      this.#takeDelivery(headers, body);
+      this.#takeDelivery(Object.fromEntries(lowered), body);
     } else if (Array.isArray(kept)) this.#takeEvents(items(line.toString()));
     else if (kept && typeof kept === "object") this.#takeEvents([line.toString()]);
     else this.#counts.unreadable++;
@@ -214,23 +238,47 @@ export class Verifier {
     } catch {
       body = Buffer.alloc(0); // whatever it was, its digest will be another
     }
-    if ("x-audit-manifest" in headers) {
-      this.addManifest(manifestInText(body.toString()));
-      return;
-    }
     const [stream, sequence] = [headers["x-audit-stream"], headers["x-audit-sequence"]];
-    if (stream === undefined && (headers["webhook-id"] ?? "").startsWith("test-")) this.#counts.test++;
-    else if (stream === undefined || !isNumber(sequence)) this.#takeUnplaced(body);
-    else if (this.#isForeign(stream)) this.#foreign.set(stream, (this.#foreign.get(stream) ?? 0) + 1);
-    else this.#takeBatch(this.#stream(stream), Number(sequence), headers, sent, body);
+    const unsigned = signatureFault(headers, sent, this.secrets, this.publicKeys);
+    if (stream === undefined) this.#takePlaceless(headers, body, unsigned);
+    else if (this.#isForeign(stream)) this.#addForeign(stream);
+    else if ("x-audit-manifest" in headers) this.#takeManifestDelivery(headers, body, unsigned);
+    else if (!isNumber(sequence) || !Number(sequence)) this.#addBad(this.#stream(stream), NOWHERE, "altered");
+    else this.#takeBatch(this.#stream(stream), Number(sequence), headers, body, unsigned);
+  }
+
+  #takePlaceless(headers, body, unsigned) {
+    if (unsigned) this.#find(unsigned, {});
+    else if ((headers["webhook-id"] ?? "").startsWith("test-")) this.#counts.test++;
+    else this.#takeBody(body);
+  }
+
+  #takeManifestDelivery(headers, body, unsigned) {
+    const manifest = manifestInText(body.toString());
+    const { digest, previous, stream, until } = manifest ?? {};
+    const about = { stream: headers["x-audit-stream"], ...(manifest ? { until } : {}) };
+    if (unsigned) this.#find(unsigned, about);
+    const meant = {
+      ...{ "x-audit-manifest": digest, "x-audit-previous-manifest": previous, "x-audit-stream": stream },
+      "webhook-id": `${stream}-manifest-${until}`,
+    };
+    const isTold = Object.entries(meant).every(([name, value]) => (headers[name] ?? value) === value);
+    // In a format for people there is none to be found, and a signature has to do.
+    const isForPeople = !manifest && !unsigned && this.secrets.length > 0;
+    if (!isTold && !isForPeople) this.#find("manifest-forged", about);
+    if (manifest) this.addManifest(manifest);
   }
 
   #isForeign(stream) {
     return this.destination !== undefined && destinationOf(stream) !== this.destination;
   }
 
+  #addForeign(stream) {
+    this.#foreign.set(stream, (this.#foreign.get(stream) ?? 0) + 1);
+  }
+
   /** Without headers that say where it belongs, the events themselves may. */
-  #takeUnplaced(body) {
+  #takeBody(body) {
     try {
       if (Array.isArray(JSON.parse(body.toString()))) {
         this.#takeEvents(items(body.toString()));
@@ -242,7 +290,7 @@ export class Verifier {
     this.#counts.unplaced++;
   }
 
-  #takeBatch(stream, sequence, headers, sent, body) {
+  #takeBatch(stream, sequence, headers, body, unsigned) {
     const [numbersOfPart, parent] = (headers["x-audit-part"] ?? "").split("; parent=");
     const told = {
       ...{ stream: stream.name, sequence, events: headers["x-audit-events"], opened: headers["x-audit-opened"] },
@@ -252,20 +300,20 @@ export class Verifier {
     const id = `${stream.name}-${sequence}` + (numbersOfPart ? `-${numbersOfPart}` : "");
     const [first, last] = numbers(told.events);
     const range = numbersOfPart ? numbers(numbersOfPart) : [first, last];
-    const pieces = parts(told.format ?? "", body)?.count;
+    const pieces = parts(told.format ?? "", body)?.pieces;
     let fault;
     if (digestOf(told, parent ?? sha256(body)) !== told.digest) fault = "altered";
-    else if (this.secrets.length && !("webhook-signature" in headers)) fault = "unsigned";
-    else if (this.secrets.length && !isSigned(headers, sent, this.secrets)) fault = "forged";
     else if ("webhook-id" in headers && headers["webhook-id"] !== id) fault = "altered";
-    else if (pieces !== undefined && pieces !== range[1] - range[0] + 1) fault = "misnumbered";
+    else if (unsigned) fault = unsigned;
+    else if (pieces && pieces.length !== range[1] - range[0] + 1) fault = "misnumbered";
     if (fault) {
       this.#addBad(stream, sequence, fault);
       return;
     }
-    const batch = { ...told, first, last, opened: Number(told.opened), content: sha256(body) };
-    if (numbersOfPart) this.#addPart(stream, batch, range, parent, body);
-    else this.#addBatch(stream, batch);
+    const batch = { ...told, first, last, opened: Number(told.opened) };
+    const marks = (pieces ?? []).map((piece) => sha256(piece).slice(0, 16));
+    if (numbersOfPart) this.#addPart(stream, batch, range, parent, body, marks);
+    else this.#addBatch(stream, { ...batch, marks });
   }
 
   #addBad(stream, sequence, fault) {
@@ -283,19 +331,27 @@ export class Verifier {
       if (!stream.parts.has(batch.sequence)) this.#arrived(stream, batch.sequence);
       stream.batches.set(batch.sequence, batch);
     } else if (here.digest === batch.digest) {
-      stream.repeated.set(batch.sequence, (stream.repeated.get(batch.sequence) ?? 0) + 1);
+      this.#repeat(stream, batch.sequence, 1);
     } else this.#addBad(stream, batch.sequence, "contradiction");
   }
 
-  #addPart(stream, batch, [first, last], parent, body) {
-    const known = stream.parts.get(batch.sequence);
-    if (known && known.batch.digest !== batch.digest) {
+  #repeat(stream, sequence, times) {
+    if (times) stream.repeated.set(sequence, (stream.repeated.get(sequence) ?? 0) + times);
+  }
+
+  #addPart(stream, batch, [first, last], parent, body, marks) {
+    const [whole, known] = [stream.batches.get(batch.sequence), stream.parts.get(batch.sequence)];
+    if ((whole ?? known?.batch ?? batch).digest !== batch.digest || (whole && !isWithin(whole, first, marks))) {
       this.#addBad(stream, batch.sequence, "contradiction");
-      return;
+    } else if (whole || known?.ranges.some((one) => one.first === first && one.last === last)) {
+      this.#repeat(stream, batch.sequence, 1);
+    } else {
+      if (!known) {
+        this.#arrived(stream, batch.sequence);
+        stream.parts.set(batch.sequence, { batch, parent, ranges: [] });
+      }
+      stream.parts.get(batch.sequence).ranges.push({ first, last, body, marks });
     }
-    if (!known && !stream.batches.has(batch.sequence)) this.#arrived(stream, batch.sequence);
-    if (!known) stream.parts.set(batch.sequence, { batch, parent, ranges: [] });
-    stream.parts.get(batch.sequence).ranges.push({ first, last, body });
   }
 
   #takeEvents(texts) {
@@ -303,10 +359,12 @@ export class Verifier {
       const event = JSON.parse(text);
       if (typeof event?.type === "string" && event.type.endsWith(".auditcast.manifest")) {
         this.addManifest(manifestIn(event));
+      } else if (event?.auditstream === "" || String(event?.type).endsWith(".auditcast.test")) {
+        this.#counts.test++;
       } else if (typeof event?.auditstream !== "string" || !/^[0-9]{20}$/.test(event.sequence)) {
         this.#counts.unplaced++;
       } else if (this.#isForeign(event.auditstream)) {
-        this.#foreign.set(event.auditstream, (this.#foreign.get(event.auditstream) ?? 0) + 1);
+        this.#addForeign(event.auditstream);
       } else this.#addEvent(this.#stream(event.auditstream), event, text);
     }
   }
@@ -340,12 +398,16 @@ export class Verifier {
       this.#counts.unreadable++;
       return;
     }
-    if (this.#isForeign(manifest.stream)) return;
+    if (this.#isForeign(manifest.stream)) {
+      this.#addForeign(manifest.stream);
+      return;
+    }
     this.#anyManifest = true;
-    const stream = this.#stream(manifest.stream);
-    if (!this.publicKeys.length) stream.suspect.push(manifest);
-    else if (isGenuine(manifest, this.publicKeys)) stream.manifests.set(manifest.digest, manifest);
-    else this.#find("manifest-forged", { stream: stream.name, until: manifest.until });
+    const text = Buffer.from(textOf(manifest));
+    const signed = () => this.publicKeys.includes(manifest.key) && fitsPublic(manifest.signature, text, manifest.key);
+    if (sha256(text) === manifest.digest && (!this.publicKeys.length || signed())) {
+      this.#stream(manifest.stream).manifests.set(manifest.digest, manifest);
+    } else this.#find("manifest-forged", { stream: manifest.stream, until: manifest.until });
   }
 
   /** All findings, once everything was taken. */
@@ -353,17 +415,27 @@ export class Verifier {
     for (const [kind, number] of Object.entries(this.#counts)) if (number) this.#find(kind, { count: number });
     for (const [stream, number] of this.#foreign) this.#find("foreign", { stream, count: number });
     for (const stream of this.#streams.values()) this.#judge(stream);
+    if (this.#findings.every(({ kind }) => kind === "test")) this.#find("nothing", {});
     return this.#findings;
   }
 
   #judge(stream) {
-    const say = (kind, fields) => this.#find(kind, { stream: stream.name, ...fields });
+    const say = (kind, fields) => {
+      if (!(fields.sequence < this.from)) this.#find(kind, { stream: stream.name, ...fields });
+    };
     const manifests = this.#chainOfManifests(stream, say);
     for (const [sequence, batch] of stream.parts) this.#join(stream, sequence, batch, say);
     this.#assemble(stream, manifests, say);
-    for (const [sequence, faults] of stream.bad) for (const fault of new Set(faults)) say(fault, { sequence });
-    for (const [sequence, number] of stream.repeated) say("repeated", { sequence, count: number });
-    for (const sequence of stream.late) if (stream.batches.has(sequence)) say("late", { sequence });
+    for (const [sequence, faults] of stream.bad)
+      for (const fault of new Set(faults)) {
+        if (sequence === NOWHERE) say(fault, {});
+        else say(fault, { sequence });
+      }
+    for (const sequence of stream.late) say("late", { sequence });
+    for (const [sequence, number] of stream.repeated) {
+      const batch = stream.batches.get(sequence);
+      if (batch && !batch.partial) say("repeated", { sequence, count: number });
+    }
     if (!stream.isHere && !manifests.length) return;
     this.#judgeChain(stream, manifests, say);
     this.#judgeEnd(stream, manifests, say);
@@ -391,29 +463,32 @@ export class Verifier {
 
   /** Put a batch together of its parts, or say what is missing of it. */
   #join(stream, sequence, { batch, parent, ranges }, say) {
-    if (stream.batches.has(sequence)) return;
+    const whole = stream.batches.get(sequence);
     if (!(batch.format.split("/")[0] in PIECES)) {
-      say("unverifiable", { sequence }); // nobody told how its parts are put together
+      if (!whole) say("unverifiable", { sequence }); // nobody told how its parts are put together
       return;
     }
-    const hole = (first_event, last_event) => {
-      say("incomplete", { sequence, first_event, last_event });
-      batch.partial = true;
-    };
-    let following = batch.first;
+    const holes = [];
     const chosen = [];
+    let following = batch.first;
     for (const part of ranges.sort((a, b) => a.first - b.first || b.last - a.last)) {
       if (part.last < following) continue; // it came within a larger one
-      if (part.first > following) hole(following, part.first - 1);
+      if (part.first > following) holes.push({ first_event: following, last_event: part.first - 1 });
       chosen.push(parts(batch.format, part.body));
       following = part.last + 1;
     }
-    if (following <= batch.last) hole(following, batch.last);
-    if (batch.partial) stream.batches.set(sequence, batch);
-    else if (joined(chosen) !== parent) this.#addBad(stream, sequence, "altered");
+    if (following <= batch.last) holes.push({ first_event: following, last_event: batch.last });
+    const isJoined = !holes.length && joined(chosen) === parent;
+    if (isJoined) say("joined", { sequence, count: chosen.length });
+    if (whole) {
+      this.#repeat(stream, sequence, isJoined ? 1 : ranges.length);
+      const isSame = ranges.every(({ first, marks }) => isWithin(whole, first, marks));
+      if (!isSame) this.#addBad(stream, sequence, "contradiction");
+    } else if (isJoined) stream.batches.set(sequence, batch);
+    else if (!holes.length) this.#addBad(stream, sequence, "altered");
     else {
-      say("joined", { sequence, count: chosen.length });
-      stream.batches.set(sequence, batch);
+      for (const hole of holes) say("incomplete", { sequence, ...hole });
+      stream.batches.set(sequence, { ...batch, partial: true });
     }
   }
 
@@ -429,7 +504,7 @@ export class Verifier {
       const digest = digestOf({ ...told, events: `${first}-${last}` }, sha256(body));
       const batch = { ...told, first, last, opened: Number(told.opened), digest, sorted };
       const copies = Math.min(...[...events.values()].map((event) => event.copies)) - 1;
-      if (copies) stream.repeated.set(sequence, copies);
+      this.#repeat(stream, sequence, copies);
       if (!stream.batches.has(sequence)) stream.batches.set(sequence, batch);
     }
     for (const sequence of order) {
@@ -500,14 +575,14 @@ export class Verifier {
         endRun();
         say("broken", { sequence });
       }
-      if (batch.gap !== "-") {
-        const [since, until] = numbers(batch.gap);
-        say("gap", { sequence, since, until });
-      }
       before = batch;
       if (batch.partial) {
         endRun();
         continue;
+      }
+      if (batch.gap !== "-") {
+        const [since, until] = numbers(batch.gap);
+        say("gap", { sequence, since, until });
       }
       run ??= { first: sequence, first_event: batch.first, since: batch.opened };
       Object.assign(run, { last: sequence, last_event: batch.last, until: batch.opened });
@@ -531,19 +606,14 @@ export class Verifier {
 
   #judgeEnd(stream, manifests, say) {
     if (!this.#anyManifest && this.until === undefined) return;
-    const last = Math.max(0, ...stream.batches.keys());
     const newest = manifests.at(-1);
-    if (!newest) {
-      const told = stream.suspect.map((one) => one.until);
-      say("unproved", { last, ...(told.length ? { until: Math.max(...told) } : {}) });
-      return;
-    }
     const others = [...this.#streams.values()].filter((one) => destinationOf(one.name) === destinationOf(stream.name));
     const latest = Math.max(...others.flatMap((one) => [...one.manifests.values()].map((each) => each.until)));
-    const stale = newest.until < (this.until ?? 0) || newest.until < latest - 2 * HOUR_MS;
-    if (newest.final) say("ended", { last: newest.last_sequence, until: newest.until });
-    else if (stale) say("unproved", { last, until: newest.until });
-    else say("proved", { last: newest.last_sequence, until: newest.until });
+    const stale = newest?.until < (this.until ?? 0) || newest?.until < latest - 2 * HOUR_MS;
+    const { last_sequence: last, until, final } = newest ?? {};
+    if (!newest) say("unproved", {});
+    else if (!this.publicKeys.length || (stale && !final)) say("unproved", { last, until });
+    else say(final ? "ended" : "proved", { last, until });
   }
 }
 
@@ -600,7 +670,7 @@ async function main() {
   return exitCode(findings);
 }
 
-if (process.argv[1] && import.meta.url.endsWith(process.argv[1].split("/").at(-1)))
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url))
   main().then(
     (code) => (process.exitCode = code),
     (error) => {
