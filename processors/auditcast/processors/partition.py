@@ -24,7 +24,6 @@ from auditcast.schemas.avro_events import to_cloudevent
 from auditcast.schemas.chain import destination_of
 from auditcast.schemas.errors import EventTooLarge, Refused, Undecodable
 from auditcast.schemas.events import MAX_EVENT_BYTES, CloudEvent, decode_route, encode
-from auditcast.schemas.manifests import FIRST
 from auditcast.schemas.records import (
     AuditEvent,
     Control,
@@ -268,7 +267,8 @@ class Partition:
         if stream is None and begun is not None and self.hours is not None:
             self.hours.began(begun)
             manifest = begun.manifest
-            if manifest.manifest == FIRST:
+            if begun.name not in self._durable.manifests:
+                self._durable.manifests[begun.name] = manifest
                 effects.append(PutState(state.manifest_key(begun.name, manifest.until), manifest, record.offset))
         return effects
 
