@@ -101,6 +101,37 @@ def test_a_folder_of_bodies_and_headers_is_read(tmp_path: Path) -> None:
     (tmp_path / "7.headers").unlink()
     # Of a body alone its events tell the place.
     assert kinds(tmp_path) == (1, {"complete", "missing"})
+    lines = Sender(form="ndjson/1", stream="dst_a-4-00ff00ff00ff00ff")
+    (tmp_path / "lines.body").write_bytes(lines.deliver(lines.batch(3)).body)
+    assert kinds(tmp_path) == (1, {"complete", "missing", "unsealed"})
+
+
+def test_headers_that_tell_nothing_leave_it_to_the_events(tmp_path: Path) -> None:
+    sender = Sender()
+    told = [sender.deliver(sender.batch(2)) for _ in range(2)]
+    bare = [
+        Delivery({k: v for k, v in each.headers.items() if not k.startswith("X-Audit")}, each.body) for each in told
+    ]
+    assert kinds(written(tmp_path / "bare.jsonl", *bare)) == (0, {"complete", "unsealed"})
+    forged = bare[0].but(bare[0].body.replace(b"viewer", b"vIewer"))
+    assert "forged" in kinds(written(tmp_path / "forged.jsonl", forged, bare[1]))[1]
+    placeless = Delivery({}, b'[{"specversion":"1.0"}]')
+    lines = written(tmp_path / "placeless.jsonl", *told, placeless)
+    assert "unsigned" in kinds(lines)[1]
+    code, findings = found(lines, secrets="")
+    assert (code, "unplaced" in {each["kind"] for each in findings}) == (2, True)
+
+
+def test_it_is_said_what_could_not_be_looked_at(tmp_path: Path) -> None:
+    sender = Sender(asymmetric=True)
+    told = sender.deliver(sender.batch(1))
+    stripped = sender.deliver(sender.batch(1))
+    stripped = stripped.but(webhook_signature=stripped.headers["webhook-signature"].split()[0])
+    both = written(tmp_path / "both.jsonl", told, stripped)
+    said = verify("--public-key", PUBLIC_KEY, both, secrets="").stdout
+    assert "The signatures of 1 delivery were not looked at" in said
+    assert "The signatures of 2 deliveries were not looked at" in verify(both, secrets="").stdout
+    assert "not looked at" not in verify(both).stdout
 
 
 def test_packed_bodies_and_files_are_unpacked(tmp_path: Path) -> None:
@@ -131,6 +162,7 @@ def test_only_the_batches_asked_for_are_looked_at(tmp_path: Path) -> None:
     holed = written(tmp_path / "holed.jsonl", *told[:6], *told[7:])
     assert kinds("--to", "6", holed) == (0, {"complete"})
     assert kinds("--to", "7", holed) == (1, {"missing", "complete"})
+    assert kinds("--to", "9", written(tmp_path / "cut.jsonl", *told[:8])) == (1, {"missing", "complete"})
 
 
 def test_keys_come_in_every_form_that_people_have_them_in(tmp_path: Path) -> None:

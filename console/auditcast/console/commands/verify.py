@@ -70,7 +70,7 @@ class _Verify(click.Command):
 @click.option("--manifests", multiple=True, metavar="FILE", help="What 'auditcast manifests export' wrote.")
 @click.option("--destination", default="", metavar="ID", help="Everything must be of this destination.")
 @click.option("--from", "first", type=click.IntRange(1), default=1, help="The first batch that should be here.")
-@click.option("--to", "last", type=click.IntRange(1), help="The last batch to look at.")
+@click.option("--to", "last", type=click.IntRange(1), help="The last one; what lies after it is not looked at.")
 @click.option("--begins-later", is_flag=True, help="Only the newest part was kept: begin where each stream begins.")
 @click.option("--until", metavar="TIME", help="The end must be proved until then, or it counts as missing.")
 @click.option(
@@ -131,7 +131,7 @@ def command(  # noqa: PLR0913  (click's options)
         for path in manifests:
             for item in read(path, "manifests"):
                 verifier.take(item)
-        report = Report(verifier.findings(), verifier.seen, len(secrets), len(public_keys))
+        report = Report(verifier.findings(), verifier.seen, len(public_keys))
     finally:
         spool.close()
     _print(as_json(shape(report)) if json_ else "\n".join(lines(report)))

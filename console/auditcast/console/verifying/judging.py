@@ -14,7 +14,7 @@ from auditcast.schemas.records import Manifest
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What the auditor asks for: the batches `first` to `last` (0: to the end) of every stream of one destination.
+    """What the auditor asks for: batches `first` to `last` (0: to the end) of each stream of a destination.
 
     With `begins_later` a stream begins where it does. `until` (ms; 0: any time) is when the end is to be proved until.
     With `numbers_only` it is no fault that a store has changed the events, and only their numbers are looked at.
@@ -37,8 +37,8 @@ def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
     here = sorted(stream.held.keys() | stream.incomplete.keys())
     newest = said.newest
     top = max([*here[-1:], newest.last_sequence if newest else 0])
-    if asked.last:
-        top = min(top, asked.last)
+    if asked.last and top:
+        top = asked.last
     low = asked.first
     if asked.begins_later and here:
         low = max(low, here[0])

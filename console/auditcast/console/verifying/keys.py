@@ -10,6 +10,7 @@ from auditcast.console.verifying.findings import Kind
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.signing_keys import PUBLIC, genuine
 
+SIGNATURES = "webhook-signature"
 SECRET = "whsec_"  # noqa: S105  (what a secret begins with)
 _KEY_BYTES = 32
 
@@ -41,19 +42,23 @@ class Keys:
 
         Each kind of signature that there is and a key was given for must be right; with secrets, there must be one.
         """
-        if self._secrets and "webhook-signature" not in headers:
+        if self._secrets and SIGNATURES not in headers:
             # The other signature is over the body alone: it would do for any place in any chain.
             return Kind.UNSIGNED
-        told = headers.get("webhook-signature", "").split()
-        symmetric = [value for version, _, value in (one.partition(",") for one in told) if version == "v1"]
-        public = [value for version, _, value in (one.partition(",") for one in told) if version == "v1a"]
-        if not self._secrets and not (self.public_keys and public):
+        if not self.fit(headers):
             return None
         prefix = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode()
-        if any(self._signed(prefix, each, symmetric, public) for each in _as_sent(headers, body)):
+        told = headers[SIGNATURES]
+        if any(
+            self._signed(prefix, each, _values(told, "v1"), _values(told, "v1a")) for each in _as_sent(headers, body)
+        ):
             return None
         # Of a body that was unpacked other bytes were signed than are here.
         return Kind.UNVERIFIABLE if _was_packed(headers, body) else Kind.FORGED
+
+    def fit(self, headers: Mapping[str, str]) -> bool:
+        """Whether the keys that were given say anything about this delivery."""
+        return bool(self._secrets or (self.public_keys and _values(headers.get(SIGNATURES, ""), "v1a")))
 
     def signed(self, content: bytes, signature: str, key: str) -> bool:
         """Whether `signature` of `content` is by `key`, one of the public keys given."""
@@ -69,6 +74,11 @@ class Keys:
         if self.public_keys and public:
             return any(genuine(key, content, value) for key in self.public_keys for value in public)
         return True
+
+
+def _values(told: str, version: str) -> list[str]:
+    """The signatures of one kind among those of a delivery."""
+    return [value for name, _, value in (one.partition(",") for one in told.split()) if name == version]
 
 
 def _was_packed(headers: Mapping[str, str], body: bytes) -> bool:

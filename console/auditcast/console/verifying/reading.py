@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from auditcast.console.verifying.items import Ignored, Item, Request, Unreadable
-from auditcast.console.verifying.shapes import Spot, items_in, joined
+from auditcast.console.verifying.shapes import Spot, items_in, items_in_body, joined
 from auditcast.schemas.errors import AuditcastError
 
 MOST_LINE = 64 * 1024 * 1024
@@ -75,7 +75,7 @@ def _delivery(path: Path) -> Iterator[Item]:
     if headers.exists():
         yield Request(_headers(headers), body, str(path))
     else:
-        yield from items_in(body, Spot(str(path)))
+        yield from items_in_body(body, Spot(str(path)))
 
 
 def _headers(path: Path) -> dict[str, str]:

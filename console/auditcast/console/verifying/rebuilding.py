@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
+from auditcast.console.verifying.claims import Place
+from auditcast.schemas.chain import body_digest, link_digest
 from auditcast.schemas.formats.base import Pieces
 
 Change = Callable[[bytes], bytes]
@@ -39,6 +41,24 @@ class Form(Struct, frozen=True):
         """The whole body; raises `ValueError` or its like for pieces that cannot be changed back."""
         items = [self.change(piece) for piece in pieces] if self.change else pieces
         return Pieces(self.head, items, self.separator, self.tail).body()
+
+    def digest(self, place: Place, first: int, last: int, pieces: Sequence[bytes]) -> str:
+        """The digest of the batch that has these events; empty if they cannot be changed back."""
+        try:
+            body = self.body(pieces)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return ""
+        return link_digest(
+            stream=place.stream,
+            sequence=place.sequence,
+            first_event=first,
+            last_event=last,
+            opened=place.opened,
+            format=self.name,
+            body_sha256=body_digest(body),
+            gap=place.gap,
+            previous_digest=place.previous,
+        )
 
 
 def compact(piece: bytes) -> bytes:

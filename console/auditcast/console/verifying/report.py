@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from auditcast.console.showing import printable
 from auditcast.console.verifying.findings import Finding, Kind, exit_code, gravity
-from auditcast.console.verifying.sentences import sentence
+from auditcast.console.verifying.sentences import counted, sentence
 from auditcast.console.verifying.verifier import Seen
 
 VERDICTS = (
@@ -30,11 +30,10 @@ _ORDER = {
 
 
 class Report(Struct, frozen=True):
-    """All findings, and what was looked at; `secrets` and `public_keys` count the keys that were given."""
+    """All findings, and what was looked at; `public_keys` counts those that were given."""
 
     findings: Sequence[Finding]
     seen: Seen
-    secrets: int
     public_keys: int
 
     @property
@@ -69,15 +68,19 @@ def lines(report: Report) -> Iterator[str]:
                 yield f"{mark} {kind:<{_WIDTH}}  and {len(several) - MOST_ALIKE} more, which --json lists"
         yield ""
     seen = report.seen
-    yield f"Looked at: {seen.deliveries} deliveries, {seen.events} events, {seen.manifests} manifests."
+    events, manifests = counted(seen.events, "event", "events"), counted(seen.manifests, "manifest", "manifests")
+    yield f"Looked at: {_deliveries(seen.deliveries)}, {events}, {manifests}."
     yield from _not_looked_at(report)
     yield VERDICTS[report.exit]
 
 
 def _not_looked_at(report: Report) -> Iterator[str]:
     seen = report.seen
-    if seen.deliveries and not (report.secrets or report.public_keys):
-        yield "Signatures were not looked at, as no secret was given; so whoever holds the copy could have made it."
+    if seen.unchecked:
+        yield (
+            f"The signatures of {_deliveries(seen.unchecked)} were not looked at, for want of a secret or a public key;"
+            " so whoever holds the copy could have made them."
+        )
     if seen.events and not seen.deliveries:
         yield "Events without headers have no signatures: only manifests prove who made them."
     if not seen.manifests:
@@ -85,4 +88,8 @@ def _not_looked_at(report: Report) -> Iterator[str]:
     elif not report.public_keys:
         yield "The manifests' signatures were not looked at, as no public key was given; so they prove nothing."
     if seen.ignored:
-        yield f"Not read, by their names: {seen.ignored} files."
+        yield f"Not read, by their names: {counted(seen.ignored, 'file', 'files')}."
+
+
+def _deliveries(number: int) -> str:
+    return counted(number, "delivery", "deliveries")

@@ -8,6 +8,11 @@ from auditcast.console.verifying.findings import Finding, Kind
 from auditcast.schemas.errors import AuditcastError
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def sentence(finding: Finding) -> str:
     """What it says, without the stream's name."""
     where = f" ({printable(finding.where)})" if finding.where else ""
@@ -63,7 +68,9 @@ def _of(text: str) -> Callable[[Finding], str]:
     def fill(finding: Finding) -> str:
         return text.format(
             batch=f"batch {finding.sequence}" if finding.sequence else "a delivery",
-            count=finding.count,
+            deliveries=counted(finding.count, "delivery", "deliveries"),
+            parts=counted(finding.count, "part", "parts"),
+            things=counted(finding.count, "thing", "things"),
             since=_time(finding.since),
             until=_time(finding.until),
             times="once" if finding.count == 1 else f"{finding.count} times",
@@ -76,9 +83,9 @@ _SENTENCES: Mapping[Kind, Callable[[Finding], str]] = {
     Kind.COMPLETE: _complete,
     Kind.REPEATED: _of("{batch} came again {times}, the same bytes"),
     Kind.LATE: _of("{batch} came after a later one"),
-    Kind.JOINED: _of("{batch} was joined from {count} parts"),
+    Kind.JOINED: _of("{batch} was joined from {parts}"),
     Kind.GAP: _of("nothing was collected from {since} until {until}, says {batch}"),
-    Kind.TEST: _of("{count} test deliveries, which stand in no chain"),
+    Kind.TEST: _of("tests, which stand in no chain: {deliveries}"),
     Kind.NOTED: _noted,
     Kind.PROVED: _proved,
     Kind.ENDED: _ended,
@@ -97,14 +104,14 @@ _SENTENCES: Mapping[Kind, Callable[[Finding], str]] = {
     Kind.CONTRADICTION: _of("{batch} came in two versions, with different events or another place"),
     Kind.BROKEN: _of("{batch} does not follow the batch before it that is here"),
     Kind.MISNUMBERED: _of("{batch} has not as many events as it says"),
-    Kind.FOREIGN: _of("not of the destination asked for ({count} found)"),
-    Kind.UNPLACED: _of("{count} events or deliveries say of no chain that they belong to it"),
+    Kind.FOREIGN: _of("this is not a stream of the destination asked for: {deliveries}"),
+    Kind.UNPLACED: _of("{things} that say of no chain that they belong to it"),
     Kind.MANIFEST_FORGED: _of(
         "the manifest until {until} is not one that the platform signed: it was changed, or signed with another key"
     ),
     Kind.MANIFEST_CONTRADICTION: _of("the manifest until {until} contradicts another one"),
     Kind.UNLIKE_MANIFEST: _of("{batch} is not the one that the manifest until {until} tells of"),
-    Kind.UNREADABLE: _of("{count} things could not be read; the first"),
+    Kind.UNREADABLE: _of("{things} could not be read; the first"),
     Kind.UNVERIFIABLE: _of(
         "the bytes that were sent are not here any more, so that no digest or signature can be checked: see"
         " --numbers-only"

@@ -73,8 +73,9 @@ def items_in(raw: bytes, spot: Spot) -> Iterator[Item]:
     if spot.depth > _DEEPEST:
         yield Unreadable(spot.where, "pages lie in pages")
         return
+    raw = raw.strip()
     try:
-        if raw.lstrip()[:1] == b"[":
+        if raw.startswith(b"["):
             yield from _array(raw, spot)
             return
         reader = _reader(_shape(raw), spot.kind)
@@ -85,6 +86,13 @@ def items_in(raw: bytes, spot: Spot) -> Iterator[Item]:
         yield Unreadable(spot.where, _reason(problem))
     else:
         yield Unreadable(spot.where, f"it has not the form of {spot.kind or 'anything that a receiver keeps'}")
+
+
+def items_in_body(body: bytes, spot: Spot) -> Iterator[Item]:
+    """What a body holds whose headers say nothing: one JSON value, or one a line."""
+    texts = [body] if body.lstrip().startswith(b"[") else body.splitlines()
+    for text in texts:
+        yield from items_in(text, spot)
 
 
 def _array(raw: bytes, spot: Spot) -> Iterator[Item]:

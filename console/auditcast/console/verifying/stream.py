@@ -1,6 +1,5 @@
 """What a receiver kept of one stream: batches as they come in, whole, in parts, or event by event. Pure."""
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 
 from auditcast.console.verifying.batches import Held, Open
@@ -9,7 +8,7 @@ from auditcast.console.verifying.findings import Finding, Kind
 from auditcast.console.verifying.marks import mark, marks
 from auditcast.console.verifying.rebuilding import FAMILIES, Form
 from auditcast.console.verifying.spool import Spool
-from auditcast.schemas.chain import body_digest, link_digest
+from auditcast.schemas.chain import body_digest
 from auditcast.schemas.formats.base import Pieces
 
 Numbered = Sequence[tuple[int, bytes]]
@@ -140,10 +139,10 @@ class Stream:
         for pieces in self._choices(sequence, waiting):
             forms = [form for form in (self._form,) if form in FAMILIES[waiting.family]]
             for form in dict.fromkeys([*filter(None, forms), *FAMILIES[waiting.family]]):
-                digest = _digest(waiting, form, pieces)
+                digest = form.digest(waiting.place, waiting.low, waiting.high, pieces)
                 if digest in wanted:
                     self._form, self.sealed_events = form, True
-                    self.hold(sequence, digest, marks(pieces))
+                    self.hold(sequence, digest, marks(pieces) if waiting.alternatives else waiting.marked())
                     return True
         return False
 
@@ -152,7 +151,7 @@ class Stream:
         return next(self._choices(sequence, self.open[sequence]))
 
     def hold(self, sequence: int, digest: str, marked: bytes = b"") -> None:
-        """Take an open batch for here, with the digest that proves it, or none."""
+        """Take an open batch for here, with the digest that proves it, or none, and the marks of its events."""
         waiting = self.open.pop(sequence)
         self._spool.drop((self.name, sequence))
         self.held[sequence] = Held(
@@ -221,22 +220,3 @@ def _with_claim(events: Open, part: Open) -> Open:
     """An open batch of single events, now that a part says what the whole is."""
     events.claim, events.frame = part.claim, part.frame
     return events
-
-
-def _digest(waiting: Open, form: Form, pieces: Sequence[bytes]) -> str:
-    try:
-        body = form.body(pieces)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return ""
-    place = waiting.place
-    return link_digest(
-        stream=place.stream,
-        sequence=place.sequence,
-        first_event=waiting.low,
-        last_event=waiting.high,
-        opened=place.opened,
-        format=form.name,
-        body_sha256=hashlib.sha256(body).hexdigest(),
-        gap=place.gap,
-        previous_digest=place.previous,
-    )

@@ -14,7 +14,7 @@ from auditcast.console.verifying.items import Events, Ignored, Item, Request, Te
 from auditcast.console.verifying.judging import Asked, judged
 from auditcast.console.verifying.keys import Keys
 from auditcast.console.verifying.settling import settle
-from auditcast.console.verifying.shapes import Spot, items_in, manifests_in
+from auditcast.console.verifying.shapes import Spot, items_in_body, manifests_in
 from auditcast.console.verifying.spool import Spool
 from auditcast.console.verifying.statements import Statements, stated
 from auditcast.console.verifying.stream import Stream
@@ -26,9 +26,10 @@ MOST_UNPACKED = 64 * 1024 * 1024
 
 
 class Seen(Struct):
-    """What was looked at."""
+    """What was looked at; of some deliveries no signature could be, with the keys that were given."""
 
     deliveries: int = 0
+    unchecked: int = 0
     events: int = 0
     manifests: int = 0
     ignored: int = 0
@@ -53,6 +54,7 @@ class Verifier:
         match item:
             case Request():
                 self.seen.deliveries += 1
+                self.seen.unchecked += not self._keys.fit(item.headers)
                 self._request(item)
             case Events():
                 self.seen.events += len(item.numbered)
@@ -143,7 +145,7 @@ class Verifier:
         elif request.headers.get("webhook-id", "").startswith("test-"):
             self._count(Kind.TEST, "", request.where, 1)
         else:
-            for item in items_in(body, Spot(request.where, "events")):
+            for item in items_in_body(body, Spot(request.where, "events")):
                 self.take(Unplaced(1, request.where) if isinstance(item, Unreadable) else item)
 
     def _manifest(self, request: Request, body: bytes, stream: str) -> None:
