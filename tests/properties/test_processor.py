@@ -350,10 +350,10 @@ def _revision_leaves_the_window_open(patch: pytest.MonkeyPatch) -> None:
 
 
 def _counted_again(patch: pytest.MonkeyPatch) -> None:
-    def forgetful(self: Skips, destination: str, offset: int, timestamp: int, real: Any = Skips.count) -> None:
+    def forgetful(self: Skips, destination: str, *event: Any, real: Any = Skips.count) -> None:
         if destination in self._tallies:
             self._tallies[destination].offset = -1
-        real(self, destination, offset, timestamp)
+        real(self, destination, *event)
 
     patch.setattr(Skips, "count", forgetful)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from auditcast.kafka.settings import (
+    FORM,
     AllowedNetworks,
     BaseUrl,
     CatalogueFile,
@@ -21,6 +22,23 @@ class Logging(Struct, frozen=True, kw_only=True):
     """What the long-running commands log."""
 
     log_level: Annotated[Level, Meta(description="The least severe lines that are logged")] = "INFO"
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """Where the long-running commands show their metrics."""
+
+    metrics_port: Annotated[
+        int,
+        Meta(ge=0, le=65_535, description="The port of a worker's metrics for Prometheus; 0: none"),
+    ] = 0
+    metrics_host: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9.:-]{1,253}$",
+            description="The address that they are at; anybody who reaches it can read them",
+            extra={FORM: "a host name or an address, without port"},
+        ),
+    ] = "127.0.0.1"
 
 
 class Destinations(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any
 
 import faust
 from aiokafka.errors import IllegalStateError
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 from yarl import URL
 
@@ -22,6 +23,7 @@ from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.kafka.views import View
 from auditcast.processors.keys import Keys
+from auditcast.processors.metrics import Metrics
 from auditcast.processors.scheduler import ChunkScheduler
 from auditcast.processors.transport import SCHEME
 from auditcast.processors.worker import Worker
@@ -44,7 +46,7 @@ End = Callable[[BaseException | None], None]
 """Ends the process: in good order, or with an error."""
 
 
-async def run(connection: Connection, keys: Keys) -> None:
+async def run(connection: Connection, keys: Keys, metrics: Metrics) -> None:
     """Run one processor until SIGTERM or SIGINT; raises what it cannot go on with."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
@@ -56,21 +58,21 @@ async def run(connection: Connection, keys: Keys) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, end)
     with tempfile.TemporaryDirectory(prefix="auditcast-", ignore_cleanup_errors=True) as folder:
-        await _Processor(connection, keys, folder, end).run(ended)
+        await _Processor(connection, keys, metrics, folder, end).run(ended)
     log.info("processor.stopped")
 
 
 class _Processor:
     """The parts, and their order of beginning and ending. `end` may be called with what ends the process."""
 
-    def __init__(self, connection: Connection, keys: Keys, folder: str, end: End) -> None:
+    def __init__(self, connection: Connection, keys: Keys, metrics: Metrics, folder: str, end: End) -> None:
         topics = Topics(connection.topic_prefix)
         self._end = end
         self._folder = folder
         self._loop = asyncio.get_running_loop()
         self._app = faust_app(connection, topics, folder)
         group = _FaustGroup(self._app, topics.events)
-        self._worker = Worker(connection, keys, count_partitions(connection), group, end)
+        self._worker = Worker(connection, keys, count_partitions(connection), group, metrics=metrics, failed=end)
         self._view = View(connection, topics.destinations, self._changed, self._lost_sight)
         _connect(self._app, topics, self._worker, end)
 
@@ -139,6 +141,14 @@ class _FaustGroup:
         consumer: Any = self._app.consumer
         committed: bool = await consumer._commit(by_tp)
         return committed
+
+    def log_end(self, partition: int) -> int | None:
+        consumer: Any = self._app.consumer
+        try:
+            end: int | None = consumer.highwater(TP(self._topic, partition))
+        except (AssertionError, AttributeError, ConsumerNotStarted):
+            return None  # the consumer's own thread has just given it up, or does not have it yet
+        return end
 
 
 def faust_app(connection: Connection, topics: Topics, folder: str) -> faust.App:

@@ -13,6 +13,7 @@ from auditcast.processors.effects import Effect, PutState
 from auditcast.processors.errors import AlienState, MissingState
 from auditcast.processors.holds import Holds
 from auditcast.processors.keys import Keys
+from auditcast.processors.metrics import Metrics
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer
@@ -81,7 +82,7 @@ class Owned:
         return self._committable
 
 
-def load(connection: Connection, reader: LogReader, place: Place, keys: Keys) -> Owned:
+def load(connection: Connection, reader: LogReader, place: Place, keys: Keys, metrics: Metrics) -> Owned:
     """Take over a partition: the commit is read first, then the links to their end. Blocking.
 
     Raises `PartialRead`, `BrokerUnavailable`, or a `Crash`: it is all of the state, or nothing.
@@ -91,7 +92,7 @@ def load(connection: Connection, reader: LogReader, place: Place, keys: Keys) ->
     durable = state.load(links)
     log_start = reader.log_start(place.partition)
     if committed is not None and committed < log_start:
-        lost(place, committed, log_start)
+        lost(place, committed, log_start, metrics)
     _reaches(reader, place, log_start, state.reach(durable))
     owned = take_over(place, committed, log_start, durable, keys)
     log.info("partition.loaded", extra={"partition": place.partition, "offset": owned.next, "keys": len(links)})
@@ -122,8 +123,9 @@ def take_over(place: Place, committed: int | None, log_start: int, durable: stat
     return Owned(Partition(place, start, durable, keys), start, durable.garbage, founding)
 
 
-def lost(place: Place, expected: int, log_start: int) -> None:
+def lost(place: Place, expected: int, log_start: int, metrics: Metrics) -> None:
     """Say that records expired before anybody read them."""
+    metrics.lost(log_start - expected)
     log.error(
         "events.expired",
         extra={"partition": place.partition, "from": expected, "to": log_start - 1, "count": log_start - expected},

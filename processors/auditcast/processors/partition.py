@@ -208,8 +208,8 @@ class Partition:
                 rendered = form.render(event, raw)
                 size = len(rendered) + form.event_bytes
             if size > stream.room:
-                if not stream.collecting:
-                    self.skips.count(stream.rule.revision.destination, offset, record.timestamp)
+                if stream.idle:
+                    self.skips.count(stream.rule.revision.destination, offset, record.timestamp, stream.idle)
                     continue
                 # Even if a later batch is durable already: this letter need not be.
                 too_large = EventTooLarge(size, stream.room)

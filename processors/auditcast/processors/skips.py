@@ -1,14 +1,21 @@
-"""Counts, per destination, the events of a partition that are not collected since the destination is disabled.
+"""Counts, per destination, the events of a partition that are not collected since it is disabled or not entitled.
 
 A count through an offset is a function of the log up to there, so whatever worker wrote it, it is right; the highest
 offset tells most. It stands in no chain: counts are not, since they begin when a worker first knows how to count.
 """
+
+from typing import Final
 
 from msgspec import Struct
 
 from auditcast.processors import state
 from auditcast.processors.effects import PutState
 from auditcast.schemas.records import Skipped
+
+DISABLED: Final = "disabled"
+UNENTITLED: Final = "unentitled"
+WHY = (DISABLED, UNENTITLED)
+"""Why nothing is collected. Of a destination that is both, it is the former: its plan would make no difference."""
 
 
 class Tally(Struct):
@@ -30,8 +37,9 @@ class Skips:
         }
         self._unsaved: dict[str, int] = {}
         """The first event of each count that is in no record yet."""
+        self._new = dict.fromkeys(WHY, 0)
 
-    def count(self, destination: str, offset: int, timestamp: int) -> None:
+    def count(self, destination: str, offset: int, timestamp: int, why: str) -> None:
         """The event at `offset`, stamped `timestamp`, is not collected; one that was counted already is not again."""
         tally = self._tallies.get(destination)
         if tally is None:
@@ -41,6 +49,7 @@ class Skips:
         tally.events += 1
         tally.offset = offset
         self._unsaved.setdefault(destination, offset)
+        self._new[why] += 1
 
     def save(self) -> list[PutState]:
         """The counts that have grown; no commit may pass their events before they are durable."""
@@ -52,3 +61,8 @@ class Skips:
             effects.append(PutState(state.skipped_key(name, entry.offset), entry, first))
         self._unsaved.clear()
         return effects
+
+    def new(self) -> dict[str, int]:
+        """How many were counted since this was last asked, by why; for metrics, so over all destinations."""
+        new, self._new = self._new, dict.fromkeys(WHY, 0)
+        return new

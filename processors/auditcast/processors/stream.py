@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from auditcast.processors.effects import PutBatch
+from auditcast.processors.skips import DISABLED, UNENTITLED
 from auditcast.schemas.chain import NO_GAP, batch_id, body_digest, link_digest
 from auditcast.schemas.formats import FORMATS, Place, rendering
 from auditcast.schemas.records import Batch, Link, ManifestLink, NoteEntered, RevisionInForce
@@ -28,14 +29,16 @@ class Stream:
     """What is collected for one destination here; `link` is its newest batch's, and `covered` that batch's last offset.
 
     A window is open while `events` is not empty; it holds rendered events that are numbered when it closes. `size` of
-    the `room` bytes between a body's brackets are taken. While nothing is `collecting` there is no room: so the events
-    of a disabled destination are told from others by a comparison that each event needs anyway. `selects` and `redacts`
-    are None for a destination that wants all events as they are. `manifest` is the newest, `notes` are for the next.
+    the `room` bytes between a body's brackets are taken. While nothing is collected, for the reason `idle` (else it is
+    empty), there is no room: so the events of a disabled destination are told from others by a comparison that each
+    event needs anyway. `selects` and `redacts` are None for a destination that wants all events as they are. `manifest`
+    is the newest, `notes` are for the next.
     """
 
     __slots__ = (
         "covered",
         "events",
+        "idle",
         "last_offset",
         "link",
         "manifest",
@@ -76,12 +79,8 @@ class Stream:
         self.redacts = redaction(revision, salt.encode())
         room = min(revision.max_body_bytes, form.max_body_bytes) - self.rendering.envelope_bytes
         self.room = room if revision.collecting else NO_ROOM
+        self.idle = "" if revision.collecting else DISABLED if revision.state != "active" else UNENTITLED
         self.most_events = min(revision.window_events, form.max_events)
-
-    @property
-    def collecting(self) -> bool:
-        """Whether events are batched, or only counted."""
-        return self.rule.revision.collecting
 
     def open(self, offset: int, timestamp: int) -> None:
         """Begin a window at its first event."""

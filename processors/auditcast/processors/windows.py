@@ -19,6 +19,9 @@ class Windows:
         self.earliest = NEVER
         """No window is due before this time; cheap to look at for every record."""
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def open(self, stream: Stream, offset: int, timestamp: int) -> None:
         """Open the window of `stream` at the event at `offset`, stamped `timestamp` ms."""
         stream.open(offset, timestamp)

@@ -14,6 +14,7 @@ from auditcast.processors import controls
 from auditcast.processors.clock import BrokerClock
 from auditcast.processors.errors import PartitionsChanged
 from auditcast.processors.keys import Keys
+from auditcast.processors.metrics import Metrics
 from auditcast.processors.owned import Owned, load, lost
 from auditcast.processors.partition import LogRecord, Place
 from auditcast.processors.reader import LogReader
@@ -43,16 +44,21 @@ class Group(Protocol):
     async def commit(self, offsets: dict[int, int]) -> bool:
         """Commit by partition; False if the group refused it."""
 
+    def log_end(self, partition: int) -> int | None:
+        """Where the partition ended at the newest fetch, without asking the broker; None if that is not known."""
+
 
 class Worker:
     """All that one process does; everything runs in the event loop but the blocking reads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it is wired to)
         self,
         connection: Connection,
         keys: Keys,
         partitions: int,
         group: Group,
+        *,
+        metrics: Metrics,
         failed: Callable[[BaseException], None],
     ) -> None:
         """`failed` ends the process."""
@@ -61,6 +67,7 @@ class Worker:
         self._topic = Topics(connection.topic_prefix).events
         self.partitions = partitions
         self._group = group
+        self._metrics = metrics
         self._failed = failed
         self._reader = LogReader(connection)
         self._owned: dict[int, asyncio.Task[Owned]] = {}
@@ -91,7 +98,7 @@ class Worker:
     async def _load(self, partition: int) -> Owned:
         place = Place(self._topic, partition, self.partitions)
         try:
-            owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._keys)
+            owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._keys, self._metrics)
             if partition in self._missed:
                 self._missed.discard(partition)
                 await self._group.seek(partition, owned.next)
@@ -134,12 +141,14 @@ class Worker:
         for record in records:
             effects = step(record)
             if effects:
+                self._metrics.asked(effects)
                 owned.apply(effects, writer)
                 if writer.is_full:
                     await writer.room()
                     if owned.revoked:
                         return
         owned.checkpoint(records[-1].offset + 1, writer)
+        self._metrics.stepped(len(records))
         self._clock.saw(records[-1].timestamp, time.monotonic() * 1000)
         await writer.room()
 
@@ -155,8 +164,9 @@ class Worker:
             return ()
         if found.offset == first:  # transaction markers, aborted records, or expired ones
             if found.log_start > expected:
-                lost(owned.core.place, expected, found.log_start)
+                lost(owned.core.place, expected, found.log_start, self._metrics)
             return records
+        self._metrics.stale()
         log.info("chunk.stale", extra={"partition": partition, "expected": expected, "got": first})
         await self._group.seek(partition, expected)
         return ()
@@ -194,14 +204,30 @@ class Worker:
         """Commit as far as may be; a partition that is not ours any more is refused by the broker."""
         offsets = {partition: owned.committable(self.writer) for partition, owned in self._ready()}
         moved = {partition: offset for partition, offset in offsets.items() if self._committed.get(partition) != offset}
-        if moved and await self._group.commit(moved):
-            self._committed.update(moved)
+        for _, owned in self._ready():
+            # With the counts that are to be durable by then: so whoever goes on after us counts none of them again.
+            self._metrics.skipped(owned.core.skips.new())
+        if moved:
+            taken = await self._group.commit(moved)
+            self._metrics.committed(taken=taken)
+            if taken:
+                self._committed.update(moved)
+
+    def measure(self) -> None:
+        """Have the metrics show how things are."""
+        windows, unread = 0, {}
+        for partition, owned in self._ready():
+            windows += len(owned.core.windows)
+            end = self._group.log_end(partition)
+            unread[partition] = None if end is None else max(end - owned.next, 0)
+        self._metrics.measured(windows=windows, in_flight=self.writer.in_flight, unread=unread)
 
     async def keep_committing(self) -> None:
-        """For ever, every second."""
+        """For ever, every second; the metrics are as old as that."""
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
             await self.commit()
+            self.measure()
 
     async def tidy(self) -> None:
         """For ever: drop state that is not needed any more; raise `PartitionsChanged`."""

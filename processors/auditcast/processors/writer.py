@@ -63,6 +63,11 @@ class Writer:
         """What is to be written, and its size, once the manifest of a stream that is on its way is durable."""
 
     @property
+    def in_flight(self) -> int:
+        """Bytes under way, about."""
+        return self._in_flight
+
+    @property
     def is_full(self) -> bool:
         """Whether more is under way than should be."""
         return self._in_flight > MOST_IN_FLIGHT

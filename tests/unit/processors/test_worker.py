@@ -8,6 +8,7 @@ import pytest
 from auditcast.processors import state
 from auditcast.processors.clock import BrokerClock
 from auditcast.processors.keys import Keys
+from auditcast.processors.metrics import Metrics
 from auditcast.processors.owned import Owned
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.reader import Next
@@ -45,6 +46,9 @@ class Group:
         self.committed.append(offsets)
         return True
 
+    def log_end(self, partition: int) -> int | None:
+        return None
+
 
 class Reader:
     """Says what comes next in the log."""
@@ -69,6 +73,7 @@ async def worker(next_offset: int, reader: Reader) -> tuple[Worker, Group]:
     made._clock = BrokerClock()
     made._reader = reader  # type: ignore[assignment]  # a fake
     made._group = group
+    made._metrics = Metrics()
     made.writer = Writer()  # type: ignore[assignment]  # a fake
     return made, group
 

@@ -6,12 +6,13 @@ import os
 
 import click
 
-from auditcast.console import logs
+from auditcast.console import logs, metrics
 from auditcast.console.calm import Calm
 from auditcast.kafka.settings import read
 from auditcast.kafka.topics import require
 from auditcast.processors.app import run
 from auditcast.processors.keys import Keys
+from auditcast.processors.metrics import Metrics
 from auditcast.processors.settings import Settings
 from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.signing_keys import Signer
@@ -36,5 +37,7 @@ def command() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(Calm(LIBRARIES, REPEAT_SECONDS))
-    require(settings.connection, timestamps=settings.timestamps)
-    asyncio.run(run(settings.connection, keys))
+    counted = Metrics()
+    with metrics.shown(counted.registry):
+        require(settings.connection, timestamps=settings.timestamps)
+        asyncio.run(run(settings.connection, keys, counted))

@@ -9,6 +9,7 @@ from auditcast.deliverers import host
 from auditcast.deliverers.alerts import expiry, letters
 from auditcast.deliverers.alerts.alert import HOUR_MS, Ageing, Policy
 from auditcast.deliverers.alerts.envelope import Desk
+from auditcast.deliverers.alerts.metrics import Metrics
 from auditcast.deliverers.alerts.misfortunes import PostClosed
 from auditcast.deliverers.alerts.post import Post
 from auditcast.deliverers.alerts.retention import policy
@@ -40,18 +41,19 @@ GRACE_S = 5.0
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, metrics: Metrics) -> None:
     """Send alerts until SIGTERM or SIGINT; raises what cannot be gone on with."""
     ended, end = host.ending()
-    await _Alerts(settings, end).run(ended)
+    await _Alerts(settings, metrics, end).run(ended)
 
 
 class _Alerts:
     """The parts, and their order of beginning and ending."""
 
-    def __init__(self, settings: Settings, end: Callable[[BaseException | None], None]) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, end: Callable[[BaseException | None], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
+        self._metrics = metrics
         self._connection = settings.connection
         self._end = end
         self._closing = False
@@ -106,6 +108,7 @@ class _Alerts:
             sight=Sight(self._names, self._newest.get, self._statuses.get, self._workspaces.get),
             post=self._post,
             append=self._outbox.append,
+            metrics=self._metrics,
             now=_now,
         )
         self._share.start()

@@ -12,6 +12,7 @@ from auditcast.deliverers.alerts.alert import Ageing, Policy, Situation
 from auditcast.deliverers.alerts.delays import Delays
 from auditcast.deliverers.alerts.envelope import Desk, Envelope
 from auditcast.deliverers.alerts.evaluation import evaluate
+from auditcast.deliverers.alerts.metrics import Metrics
 from auditcast.deliverers.alerts.misfortunes import PostClosed
 from auditcast.deliverers.alerts.sight import Sight
 from auditcast.deliverers.alerts.telling import Poster, Teller
@@ -52,6 +53,7 @@ class Watch:
         sight: Sight,
         post: Poster,
         append: Callable[[Append], Awaitable[object]],
+        metrics: Metrics,
         now: Callable[[], int],
     ) -> None:
         self._topics = topics
@@ -61,6 +63,7 @@ class Watch:
         self._post = post
         self._teller = Teller(desk, post, now)
         self._append = append
+        self._metrics = metrics
         self._now = now
         self._policy: Policy | None = None
         self._ageing: Mapping[str, Ageing] = {}
@@ -162,9 +165,19 @@ class Watch:
                 self._teller.forget(destination)
                 return
             envelope = self._desk.envelope(alert, situation, now)
-        if await self._teller.tell(envelope, situation):
+        if await self._tell(envelope, situation):
             await self._note(envelope)
         self._closed.succeeded(SERVER)
+
+    async def _tell(self, envelope: Envelope, situation: Situation) -> bool:
+        kind = envelope.alert.kind
+        try:
+            done = await self._teller.tell(envelope, situation)
+        except PostClosed:
+            self._metrics.closed(kind)
+            raise
+        self._metrics.told(kind, done=done, accepted=envelope.accepted)
+        return done
 
     def _situation(self, destination: str) -> Situation | None:
         """How it stands; None if it is none of the registered destinations."""
@@ -181,6 +194,7 @@ class Watch:
         verdict = pausing.paused(revision, now)
         await self._append(Append(self._topics.destinations, revision.destination.encode(), encode(verdict)))
         self._judged[revision.destination] = revision.order
+        self._metrics.paused()
         log.warning("destination.paused", extra={"destination": revision.destination, "because": verdict.because})
 
     async def _note(self, envelope: Envelope) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from auditcast.deliverers.alerts.alert import DAY_MS, HOUR_MS, Ageing
 from auditcast.deliverers.alerts.envelope import Desk
+from auditcast.deliverers.alerts.metrics import Metrics
 from auditcast.deliverers.alerts.misfortunes import PostClosed
 from auditcast.deliverers.alerts.post import Receipt
 from auditcast.deliverers.alerts.sight import Sight
@@ -67,6 +68,7 @@ class Bench:
         self.told: dict[str, Alerted] = {}
         self.operators = operators
         self.fail_append = False
+        self.metrics = Metrics()
         self.revise(revision(**more))
         self.status(status)
         self.restart()
@@ -87,6 +89,7 @@ class Bench:
             ),
             post=self.server,
             append=self.append,
+            metrics=self.metrics,
             now=lambda: self.now,
         )
         self.watch.learn(POLICY)
