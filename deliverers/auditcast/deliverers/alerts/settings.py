@@ -41,7 +41,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     alert_to: Annotated[
         tuple[str, ...],
-        Meta(description="Who gets the alerts of destinations without addresses of their own, separated by commas"),
+        Meta(
+            description="Who gets the alerts of destinations that have neither addresses nor owners, separated by commas"
+        ),
     ] = ()
     console_url: Annotated[
         str,
