@@ -97,6 +97,7 @@ class Greeter:
         self.port = 0
         self.greeted = 0
         self.said = b""
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def greeting(self, leaf: trustme.LeafCert) -> AsyncIterator["Greeter"]:
@@ -106,9 +107,13 @@ class Greeter:
         async with await asyncio.start_server(self._greet, "127.0.0.1", 0, ssl=context) as server:
             self.port = server.sockets[0].getsockname()[1]
             yield self
+            await asyncio.gather(*self._tasks)
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.greeted += 1
+        self._tasks.add(asyncio.create_task(self._hear(reader, writer)))
+
+    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.said += await reader.read()
         writer.close()
 
@@ -194,6 +199,15 @@ async def test_the_look_goes_through_the_egress_proxy(ca: trustme.CA) -> None:
     assert explained(OTHER_NAME, shown, "h", NOW) == "the certificate is for siem.example.com, not h"
     assert [asked.split("\r\n")[0] for asked in proxy.asked] == ["CONNECT siem.example.com:443 HTTP/1.1"]
     assert greeter.said == b""
+
+
+async def test_an_egress_proxy_is_not_asked_for_what_is_forbidden() -> None:
+    proxy = Proxy()
+    async with proxy.serving() as way:
+        transport = Transport(ssl.create_default_context(), egress.guard(way, Secret(""), (), 1), Limits(5, 5, 5, 5))
+        assert await transport.certificate(httpx.URL("https://10.0.0.1:8443/")) is None
+        await transport.close()
+    assert proxy.asked == []
 
 
 async def test_who_never_greets_is_not_waited_for(ca: trustme.CA) -> None:
