@@ -13,8 +13,8 @@ from auditcast.console.backfill import Row
 from auditcast.console.reconciling.counts import Counts, Window
 from auditcast.console.reconciling.gathering import Findings, Gatherer
 from auditcast.console.reconciling.log import Asked
-from auditcast.console.resolving import RESOLVED_BY
 from auditcast.console.scanning import Scan, headers_of
+from auditcast.deliverers.expiring import RESOLVED_BY
 from auditcast.deliverers.offsets import Prefix, text_of
 from auditcast.deliverers.parts import part_id
 from auditcast.deliverers.shards import marker_key

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import cast
 
 import pytest
 from confluent_kafka import KafkaException
@@ -14,8 +15,10 @@ from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.scans import Scan
 from auditcast.kafka.settings import Connection
 from auditcast.processors import moves
-from auditcast.schemas import wire
-from auditcast.schemas.records import Batch, DeadLetter, Delivery, RecordHeader
+from auditcast.schemas import controls, wire
+from auditcast.schemas.records import Batch, Control, DeadLetter, Delivery, Note, RecordHeader
+from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.wire import decode_as
 from tests.conftest import PARTITIONS
 from tests.e2e.replays import Shell, World, batch_of, fine, letter_of
 
@@ -282,6 +285,7 @@ def test_a_replay_of_records_that_was_killed_leaves_nothing_half_done(world: Wor
 def test_resolving_is_on_record_in_the_partition_of_the_letter(world: World, run: Shell) -> None:
     world.destination(NAME)
     keys = world.letters(NAME, range(1, 7))
+    run.setting("sealing_keys", key := new_key())
     assert run("dead-letters", "resolve", "--all").code == 2
     assert run("dead-letters", "resolve", "--because", "x", "--yes").code == 2
     assert "there is no dead letter 'x'" in run("dead-letters", "resolve", "x", "--because", "y", "--yes").err
@@ -299,3 +303,22 @@ def test_resolving_is_on_record_in_the_partition_of_the_letter(world: World, run
         for message in scan.to_end(30):
             places.setdefault(message.key(), set()).add(message.partition())
     assert all(len(partitions) == 1 for partitions in places.values())
+    said = [decode_as(Control, value or b"") for _, value, _ in world.rows(world.topics.events)]
+    notes = [cast("Note", controls.content(each, Sealer([key]))) for each in said]
+    assert [each.partition for each in said] == [0, 0, 0]  # that of the stream, as its name has it
+    assert [(each.sequence, each.first_event, each.last_event) for each in notes] == [(1, 1, 2), (2, 3, 4), (3, 5, 6)]
+    assert {each.kind for each in notes} == {"resolved"}
+    assert (notes[2].stream, notes[2].by, notes[2].because) == ("dst_1-0-0f", "ada", "old")
+
+
+def test_letters_of_batches_are_not_resolved_without_the_keys_that_notes_need(world: World, run: Shell) -> None:
+    world.destination(NAME)
+    keys = world.letters(NAME, range(1, 2))
+    event = world.unreadable(7)
+    refused = run("dead-letters", "resolve", "--all", "--because", "x", "--yes")
+    assert (refused.code, "AUDITCAST_SEALING_KEYS is not set" in refused.err) == (1, True)
+    assert run("dead-letters", "resolve", event, "--because", "x", "--yes").code == 0
+    assert world.owed() == set(keys)
+    run.setting("sealing_keys", new_key())
+    long = run("dead-letters", "resolve", "--all", "--because", "x" * 501, "--yes")
+    assert (long.code, long.err.count("\n"), "may have 500 characters" in long.err) == (1, 1, True)

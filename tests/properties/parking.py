@@ -14,13 +14,15 @@ from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.parked import Found
 from auditcast.deliverers.unpacking import unpacked
 from auditcast.kafka.names import Topics
-from auditcast.schemas.records import Attempt
+from auditcast.schemas.records import Attempt, Note
 from auditcast.schemas.wire import encode
 from tests.unit.deliverers.parcels import batch
 
 TOPICS = Topics()
 POLICY = Policy(TOPICS, (1, 1, 1, 1, 1), 10**9)
 PROBE_S = 0.002
+STAMPED = 10**15
+"""When a record at offset 0 was written, in ms: after everything that tests do."""
 
 
 class Record:
@@ -44,6 +46,9 @@ class Record:
 
     def headers(self) -> list[tuple[str, bytes]]:
         return self._append.headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, STAMPED + self._offset)
 
 
 class Broker:
@@ -232,6 +237,7 @@ class World:
             report=self.broker.post,
             halted=self.paused.__contains__,
             past=self._past,
+            note=self._note,
             failed=self.errors.append,
         )
         self.dispatcher.start()
@@ -241,6 +247,9 @@ class World:
         }
         self._read = {topic: self._committed[topic] for topic in self._claims}
         self.dispatcher.assigned(list(self._claims.values()))
+
+    async def _note(self, note: Note, partition: int) -> None:
+        await self.broker.append(Append(TOPICS.events, b"", encode(note), partition=partition))
 
     async def _past(self, partitions: list[int]) -> Past:
         await asyncio.sleep(0)

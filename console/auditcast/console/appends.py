@@ -25,13 +25,11 @@ class Appends:
         self._refused: KafkaError | None = None
         self._producer = clients.producer(connection, message_timeout_ms=int(STALLED_S * 1000))
 
-    def append(self, topic: str, partition: int, key: str, value: bytes | None, headers: Headers = ()) -> None:
+    def append(self, topic: str, partition: int, key: str | None, value: bytes | None, headers: Headers = ()) -> None:
         """Hand a record over, for this partition; waits where too much is under way."""
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key.encode(), partition, headers=list(headers), on_delivery=self._delivered
-                )
+                self._producer.produce(topic, value, key, partition, headers=list(headers), on_delivery=self._delivered)
             except BufferError:
                 self.flush()
             else:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from auditcast.console.letters import Letter
 from auditcast.console.mailbag import Change, Mailbag
 from auditcast.console.replaying import Item
-from auditcast.console.resolving import RESOLVED_BY
 from auditcast.console.sending import Copy, Fate, Verdict
+from auditcast.deliverers.expiring import RESOLVED_BY
 from auditcast.deliverers.unpacking import HEADER
 from auditcast.kafka.partitioner import partition_of
 from auditcast.schemas.records import DeadLetter, Delivery

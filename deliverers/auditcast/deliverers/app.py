@@ -13,6 +13,7 @@ from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.dispatcher import Dispatcher, Past
 from auditcast.deliverers.fate import Append, Policy
+from auditcast.deliverers.giving_up import GivingUp
 from auditcast.deliverers.lanes import Lanes
 from auditcast.deliverers.newest import Newest
 from auditcast.deliverers.outbox import Outbox
@@ -82,7 +83,8 @@ class _Deliverer:
         self._view = View(self._connection, self._topics.destinations, self._changed, self._failed)
         self._newest = Newest()
         sealing_keys = [key.reveal() for key in settings.sealing_keys]
-        self._destinations = Destinations(self._newest.get, Sealer(sealing_keys), allowed)
+        sealer = Sealer(sealing_keys)
+        self._destinations = Destinations(self._newest.get, sealer, allowed)
         sender = Sender(
             self._connections,
             Signer([key.reveal() for key in settings.signing_keys], sealing_keys),
@@ -91,6 +93,7 @@ class _Deliverer:
         )
         courier = Courier(self._destinations, sender, wait_s=settings.revision_wait_ms / 1000)
         self._outbox = Outbox(self._connection, settings.delivery_buffer_bytes)
+        self._giving_up = GivingUp(self._connection, sealer, self._outbox.append)
         self._dispatcher = Dispatcher(
             Lanes(settings.delivery_buffer_bytes),
             Policy(self._topics, settings.retry_delays_ms, settings.delivery_max_age_ms),
@@ -102,8 +105,10 @@ class _Deliverer:
             report=self._outbox.report,
             halted=self._destinations.halted,
             past=self._past,
+            note=self._giving_up.note,
             failed=end,
         )
+        self._hourly: asyncio.Task[None] | None = None
         self._reader: Reader | None = None
         self._thread = ThreadPoolExecutor(1, "reader")
 
@@ -126,6 +131,8 @@ class _Deliverer:
             host.spare_the_collector()
             log.info("deliverer.started")
             self._dispatcher.start()
+            self._hourly = self._loop.create_task(self._giving_up.run(self._dispatcher))
+            self._hourly.add_done_callback(self._ended)
             self._reader = reader = Reader(self._connection, assigned=self._assigned, revoking=self._revoking)
             for key, value in self._newest.covered():
                 self._uncover(key, value)
@@ -187,7 +194,13 @@ class _Deliverer:
     def _failed(self, error: Exception) -> None:
         self._loop.call_soon_threadsafe(self._end, error)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._end(error)
+
     async def _close(self) -> None:
+        if self._hourly is not None:
+            self._hourly.cancel()
         if self._reader is not None:
             closing = self._loop.run_in_executor(self._thread, self._reader.close)
             _, late = await asyncio.wait([closing], timeout=STOP_GRACE_S + CLOSE_S)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from auditcast.deliverers.account import Account
+from auditcast.deliverers.expiring import note_of
 from auditcast.deliverers.fate import Append, Policy, decide, reports
 from auditcast.deliverers.lanes import Lanes
 from auditcast.deliverers.outcomes import Piece, Verdict
@@ -16,6 +17,7 @@ from auditcast.deliverers.probes import Place, place_of
 from auditcast.deliverers.reader import Settled
 from auditcast.deliverers.shards import Shard
 from auditcast.deliverers.telling import Teller
+from auditcast.schemas.records import Note
 
 Past = dict[int, dict[bytes, bytes]]
 """What `audit.status` holds, by partition."""
@@ -24,7 +26,8 @@ Past = dict[int, dict[bytes, bytes]]
 class Dispatcher:
     """Runs the lanes in the event loop. `failed` is called with whatever ends the process.
 
-    `halted` says whether nothing may be sent to a destination now, `past` reads the status of some partitions.
+    `halted` says whether nothing may be sent to a destination now, `past` reads the status of some partitions. `note`
+    puts a note into a partition of the log.
     """
 
     def __init__(  # noqa: PLR0913  (what it is wired to)
@@ -40,6 +43,7 @@ class Dispatcher:
         report: Callable[[Append], None],
         halted: Callable[[str], bool],
         past: Callable[[list[int]], Awaitable[Past]],
+        note: Callable[[Note, int], Awaitable[None]],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._lanes = lanes
@@ -51,6 +55,7 @@ class Dispatcher:
         self._report = report
         self._halted = halted
         self._past = past
+        self._note = note
         self._failed = failed
         self._shards: dict[int, Shard] = {}
         self._settled: list[Settled] = []
@@ -59,13 +64,22 @@ class Dispatcher:
         self._landed = asyncio.Event()
         self._teller = Teller(policy.topics.status, waiting=lanes.waiting, post=post, append=append)
         self._parking = Parking(
-            policy, parked, lanes, append=append, post=post, wants=self._wants, hand_over=self._queue
-        )
+            policy, parked, lanes, append=append, post=post, wants=self._wants, hand_over=self._queue,
+            give_up=self._give_up,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin to release what is parked, and to tell how destinations fare."""
-        self._begin(self._parking.run(lambda: [shard for shard in self._shards.values() if shard.ready]))
+        self._begin(self._parking.run(self._ready))
         self._begin(self._teller.run())
+
+    def owned(self) -> list[int]:
+        """The numbers of the partitions that are this process's."""
+        return [shard.number for shard in self._ready()]
+
+    def expire(self, before: int) -> None:
+        """Give up what was parked before `before` ms and cannot be sent now."""
+        self._parking.expire(self._ready(), before)
 
     def assigned(self, claims: list[Claim]) -> None:
         """These claims begin; they are held until what earlier owners left is known."""
@@ -180,6 +194,20 @@ class Dispatcher:
     def _waits(self, account: Account, parcel: Parcel) -> bool:
         """Whether `parcel` has to queue up behind what is parked."""
         return account.backlog.pending and parcel.claim.source is Source.BATCHES and not parcel.delivery.letter
+
+    def _give_up(self, shard: Shard, account: Account, parcel: Parcel) -> None:
+        self._begin(self._given_up(shard, account, parcel))
+
+    async def _given_up(self, shard: Shard, account: Account, parcel: Parcel) -> None:
+        batch, delivery = parcel.batch, parcel.delivery
+        if batch is not None and batch.sequence:
+            because = "it was parked for as long as that is possible"
+            note = note_of(batch, delivery.first_event, delivery.last_event, because, _ms())
+            await self._note(note, batch.partition)
+        self._settle(shard, account, parcel)
+
+    def _ready(self) -> list[Shard]:
+        return [shard for shard in self._shards.values() if shard.ready]
 
     def _stop(self, shard: Shard, account: Account) -> None:
         """Park what waits in a destination's lane, so that it comes before everything that is parked later."""

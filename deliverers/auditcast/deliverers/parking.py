@@ -35,7 +35,10 @@ Append_ = Callable[[Append], Awaitable[int]]
 
 
 class Parking:
-    """`wants` says whether a destination can take a parked batch now, `hand_over` takes it to the lane."""
+    """`wants` says whether a destination can take a parked batch now, `hand_over` takes it to the lane.
+
+    `give_up` takes one that has been there for too long, and settles it.
+    """
 
     def __init__(  # noqa: PLR0913  (what it is wired to)
         self,
@@ -47,6 +50,7 @@ class Parking:
         post: Callable[[Append], None],
         wants: Callable[[Account, float], bool],
         hand_over: Callable[[Parcel], None],
+        give_up: Callable[[Shard, Account, Parcel], None],
     ) -> None:
         self._policy = policy
         self._reader = reader
@@ -55,12 +59,26 @@ class Parking:
         self._post = post
         self._wants = wants
         self._hand_over = hand_over
+        self._give_up = give_up
+        self._ageing: set[Account] = set()
+        self._before = 0
         self._markers: dict[Account, asyncio.Task[int]] = {}
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
         """Something changed that may let a destination have what is parked."""
         self._woken.set()
+
+    def expire(self, shards: list[Shard], before: int) -> None:
+        """Give up what was parked before `before` ms, but for what its destination can take."""
+        self._before = before
+        self._ageing = {
+            account
+            for shard in shards
+            for account in shard.backlogs.values()
+            if account.backlog.since is None or account.backlog.since < before
+        }
+        self.wake()
 
     async def park(self, shard: Shard, account: Account, parcel: Parcel, *, excused: bool) -> bool:
         """Keep `parcel` for later; returns whether it is safe there, False if the shard is somebody else's by then.
@@ -122,6 +140,7 @@ class Parking:
         """The shard is somebody else's."""
         for account in shard.backlogs.values():
             self._markers.pop(account, None)
+            self._ageing.discard(account)
 
     async def _sleep(self) -> None:
         try:
@@ -137,7 +156,7 @@ class Parking:
         wanting = [
             account.backlog
             for account in shard.backlogs.values()
-            if account.backlog.readable and self._wants(account, now)
+            if account.backlog.readable and (account in self._ageing or self._wants(account, now))
         ]
         return shard.sweep.plan(backlogs, wanting)
 
@@ -148,9 +167,23 @@ class Parking:
         key, offset = message.key() or b"", message.offset() or 0
         account = shard.backlogs.get(key.decode(errors="replace"))
         wanted = account is not None and self._wants(account, time.monotonic())
-        if shard.sweep.meet(offset, account.backlog if account else None, wanted=wanted) and account:
+        over = account is not None and not wanted and self._is_over(account, message)
+        if shard.sweep.meet(offset, account.backlog if account else None, wanted=wanted or over) and account:
             account.backlog.hand_over(offset)
-            self._hand_over(unpacked(shard.parked, message, _ms()))
+            parcel = unpacked(shard.parked, message, _ms())
+            if over:
+                self._give_up(shard, account, parcel)
+            else:
+                self._hand_over(parcel)
+
+    def _is_over(self, account: Account, message: Message) -> bool:
+        """Whether a parked batch is to be given up; what lies behind one that is not is younger still."""
+        if account not in self._ageing:
+            return False
+        if message.timestamp()[1] < self._before:
+            return True
+        self._ageing.discard(account)
+        return False
 
     def _end(self, shard: Shard, offset: int) -> None:
         """The sweep came to the end of the log."""
@@ -178,6 +211,7 @@ class Parking:
             return
         del shard.backlogs[account.destination]
         self._markers.pop(account, None)
+        self._ageing.discard(account)
         for offset in account.backlog.clear():
             self._post(self._record(account, marker_key(account.destination, offset), None))
         # In this order: without its markers, what was released says nothing.

@@ -1,12 +1,9 @@
-"""What the pipeline itself says in the log: a destination's revision, or a note."""
-
-from typing import cast
+"""What the pipeline itself says in the log: of a destination's revision only what shapes batches."""
 
 import msgspec
 
-from auditcast.schemas.records import Control, Note, Revision
-from auditcast.schemas.sealing import Sealer
-from auditcast.schemas.wire import decode, encode
+from auditcast.schemas.controls import content, control
+from auditcast.schemas.records import Revision
 
 
 def for_log(revision: Revision) -> Revision:
@@ -17,17 +14,4 @@ def for_log(revision: Revision) -> Revision:
     )  # fmt: skip
 
 
-def control(said: Revision | Note, partition: int, sealer: Sealer) -> bytes:
-    """The record that puts `said` in force in `partition`, and in no other."""
-    content = encode(said)
-    return encode(Control(partition=partition, content=content, mac=sealer.sign(*_parts(partition, content))))
-
-
-def content(record: Control, sealer: Sealer) -> Revision | Note:
-    """What a control record says; raises `Forged` or `Undecodable`."""
-    sealer.verify(record.mac, *_parts(record.partition, record.content))
-    return cast("Revision | Note", decode(record.content, (Revision, Note)))
-
-
-def _parts(partition: int, content: bytes) -> tuple[bytes, ...]:
-    return (b"control", str(partition).encode(), content)
+__all__ = ["content", "control", "for_log"]

@@ -14,7 +14,7 @@ from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.standing import OPEN_AFTER
 from auditcast.deliverers.unpacking import HEADER
 from auditcast.kafka.names import Topics
-from auditcast.schemas.records import Attempt, Delivery, Status
+from auditcast.schemas.records import Attempt, Delivery, Note, Status
 from auditcast.schemas.wire import decode_as
 from tests.properties.parking import Broker, FakeParkedReader
 from tests.unit.deliverers.parcels import batch, parcel
@@ -49,8 +49,12 @@ class World:
             report=self.posted.append,
             halted=self.paused.__contains__,
             past=self._past,
+            note=self._note,
             failed=self.errors.append,
         )
+
+    async def _note(self, note: Note, partition: int) -> None:
+        raise AssertionError
 
     async def assign(self) -> None:
         """The claim begins."""

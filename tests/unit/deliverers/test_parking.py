@@ -12,9 +12,9 @@ from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
 from auditcast.deliverers.parked import Found
 from auditcast.deliverers.shards import Shard
 from auditcast.deliverers.standing import FIRST_PROBE_S, OPEN_AFTER
-from auditcast.schemas.records import Attempt
-from auditcast.schemas.wire import encode
-from tests.properties.parking import TOPICS, World
+from auditcast.schemas.records import Attempt, Note
+from auditcast.schemas.wire import decode_as, encode
+from tests.properties.parking import STAMPED, TOPICS, World
 from tests.unit.deliverers.parcels import batch, parcel
 
 FAILURE = Outcome(reason="status-500", verdict=Verdict.RETRY, attempt=Attempt(at=1, latency_ms=1, status=500))
@@ -133,3 +133,54 @@ def test_a_probe_that_could_not_be_sent_is_not_made_again_at_once() -> None:
     assert account.standing.open
     assert not account.standing.may_probe(now + FIRST_PROBE_S)
     assert account.standing.may_probe(now + 60)
+
+
+def _noted(world: World) -> list[int]:
+    """Which batches are noted as expired."""
+    return [decode_as(Note, record.value or b"").sequence for record in world.broker.logs[TOPICS.events]]
+
+
+async def test_what_was_parked_for_too_long_is_noted_and_given_up_and_the_rest_delivered(world: World) -> None:
+    world.change("dst_1", paused=True)
+    world.batches("dst_1", 5)
+    await _until(world, lambda: _parked(world) == 5)
+    world.dispatcher.expire(STAMPED + 3)
+    await _until(world, lambda: len(_noted(world)) == 3)
+    await world.work(50)
+    assert sorted(_noted(world)) == [1, 2, 3]
+    await world.hand_over()  # whose successor finds none of them
+    await _until(world, lambda: world.dispatcher.owned() == [0])
+    world.dispatcher.expire(STAMPED + 3)
+    await world.work(50)
+    world.change("dst_1", paused=False)
+    await _until(world, lambda: len(world.receivers.taken) == 2)
+    assert world.receivers.taken == ["dst_1-4", "dst_1-5"]
+    assert len(_noted(world)) == 3
+
+
+async def test_nothing_is_given_up_that_can_be_sent(world: World) -> None:
+    world.change("dst_1", paused=True)
+    world.batches("dst_1", 2)
+    await _until(world, lambda: _parked(world) == 2)
+    world.paused.clear()
+    world.dispatcher.expire(STAMPED + 9)
+    await _until(world, lambda: len(world.receivers.taken) == 2)
+    assert _noted(world) == []
+
+
+async def test_who_died_before_a_note_was_durable_leaves_the_batch_to_the_next(world: World) -> None:
+    world.change("dst_1", paused=True)
+    world.batches("dst_1", 1)
+    await _until(world, lambda: _parked(world) == 1 and len(world.broker.markers()) == 1)
+    stuck = asyncio.Event()
+
+    async def never(_note: Note, _partition: int) -> None:
+        await stuck.wait()
+
+    world.dispatcher._note = never  # type: ignore[method-assign,assignment]  # a broker that acknowledges nothing
+    world.dispatcher.expire(STAMPED + 9)
+    await world.work(50)
+    await world.hand_over()
+    await _until(world, lambda: world.dispatcher.owned() == [0])
+    world.dispatcher.expire(STAMPED + 9)
+    await _until(world, lambda: _noted(world) == [1] and not world.broker.markers())

@@ -18,12 +18,15 @@ from auditcast.console.mailbag import NoSuchLetter
 from auditcast.console.options import json_option
 from auditcast.console.replay_plan import Plan, planned
 from auditcast.console.replay_report import not_sent
+from auditcast.console.resolving import Statement, of_chain
 from auditcast.console.resolving import resolve as resolve_letters
 from auditcast.console.sending import Limits
+from auditcast.console.settings import Destinations
 from auditcast.console.showing import as_json, printable
 from auditcast.console.tables import render
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.errors import AuditcastError
+from auditcast.schemas.sealing import Sealer
 
 all_option = click.option("--all", "all_", is_flag=True, help="All letters.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -126,15 +129,22 @@ def replay(  # noqa: PLR0913  (its options)
 def resolve(  # noqa: PLR0913  (its options)
     *, keys: tuple[str, ...], all_: bool, because: str, operator: str | None, yes: bool, json_: bool, **given: Any
 ) -> None:
-    """Call letters settled, by KEY or by what they have in common, without sending them."""
+    """Call letters settled, by KEY or by what they have in common, without sending them.
+
+    For letters of batches it needs AUDITCAST_SEALING_KEYS: the next manifest of each stream says who settled what, and
+    why.
+    """
     wanted = deliberate(keys, given, all_=all_)
+    statement = Statement(by=operator or getpass.getuser(), because=because, at=_now())
+    statement.check()
     with _opened() as desk:
         found = desk.chosen(wanted)
+    sealer = _sealer() if any(map(of_chain, found)) else None
     if found:
         if not json_:
             _show_groups(desk, found)
         replay_shell.confirm(f"Call {count(len(found), 'letter')} settled for ever, without sending?", yes=yes)
-        resolve_letters(desk.connection, found, by=operator or getpass.getuser(), because=because)
+        resolve_letters(desk.connection, found, statement, sealer)
     if json_:
         click.echo(as_json({"resolved": [letter.key for letter in found]}))
     else:
@@ -142,6 +152,10 @@ def resolve(  # noqa: PLR0913  (its options)
 
 
 LETTERS = ("letter", "letters")
+
+
+def _sealer() -> Sealer:
+    return Sealer([key.reveal() for key in read(Destinations, os.environ).sealing_keys])
 
 
 def _opened() -> AbstractContextManager[Desk]:

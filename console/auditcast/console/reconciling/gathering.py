@@ -189,8 +189,9 @@ class Gatherer:
                 fate = Fate.EXPIRED if note.kind == "expired" else Fate.RESOLVED
                 noted.note(note.stream, fate, note.first_event, note.last_event)
         for each in ledger.unknown:
-            if each.id in letters.resolved or f"{each.id}-{each.span[0]}-{each.span[1]}" in letters.resolved:
-                noted.note(each.stream, Fate.RESOLVED, *each.span)
+            ended = letters.ended.get(f"{each.id}-{each.span[0]}-{each.span[1]}") or letters.ended.get(each.id)
+            if ended is not None:
+                noted.note(each.stream, ended, *each.span)
         ledger.settle(noted, (Fate.RESOLVED, Fate.EXPIRED))
         if ledger.unknown:
             time.sleep(REPORTED_S)

@@ -8,8 +8,8 @@ from msgspec import Struct
 from auditcast.console.reconciling.counts import Fate
 from auditcast.console.reconciling.intervals import Span
 from auditcast.console.reconciling.owed import REFUSED, UNREADABLE, Owed, Place, of_batch
-from auditcast.console.resolving import RESOLVED_BY
 from auditcast.console.scanning import Count, Scan, headers_of
+from auditcast.deliverers.expiring import RESOLVED_BY, US
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.schemas.errors import Undecodable
@@ -29,15 +29,15 @@ class Letter(Struct, frozen=True, gc=False):
 
 
 class Mail(Struct, frozen=True):
-    """`letters` by their keys, `resolved` the keys of those that a person has settled, as far back as that is kept."""
+    """`letters` by their keys, `ended` how those ended that were not delivered, as far back as that is kept."""
 
     letters: dict[str, Letter]
-    resolved: set[str]
+    ended: dict[str, Fate]
 
 
 def read(connection: Connection, wanted: frozenset[str] | None, count: Count) -> Mail:
     """All dead letters for the destinations in `wanted`, and those for nobody; None: for all."""
-    mail = Mail({}, set())
+    mail = Mail({}, {})
     with Scan(connection, Topics(connection.topic_prefix).dead_letters, count) as scan:
         for message in scan.messages(dict.fromkeys(scan.bounds, 0)):
             _take(mail, message, wanted)
@@ -47,10 +47,11 @@ def read(connection: Connection, wanted: frozenset[str] | None, count: Count) ->
 def _take(mail: Mail, message: Message, wanted: frozenset[str] | None) -> None:
     key, value = (message.key() or b"").decode(errors="backslashreplace"), message.value()
     mail.letters.pop(key, None)
-    mail.resolved.discard(key)
+    mail.ended.pop(key, None)
     if value is None:
-        if any(name == RESOLVED_BY for name, _ in headers_of(message)):
-            mail.resolved.add(key)
+        by = dict(headers_of(message)).get(RESOLVED_BY)
+        if by is not None:
+            mail.ended[key] = Fate.EXPIRED if by == US.encode() else Fate.RESOLVED
         return
     try:
         letter = decode_as(DeadLetter, value)
