@@ -74,7 +74,7 @@ def test_go(tmp_path: Path) -> None:
     used = ("fmt", "io", "net/http", "os", "sync", "time", "kit/check")
     imports = "".join(f'import "{name}"\n' for name in used)
     (tmp_path / "example.go").write_text(f"package main\n\n{imports}\n{example}\nfunc main() {{ _ = receive }}\n")
-    subprocess.run(["go", "vet", "./..."], cwd=tmp_path, check=True)  # noqa: S607  (wherever it is)
+    subprocess.run(["go", "build", "-o", "example", "."], cwd=tmp_path, check=True)  # noqa: S607  (wherever it is)
 
 
 def test_shell(tmp_path: Path) -> None:
@@ -88,3 +88,23 @@ def test_shell(tmp_path: Path) -> None:
     script = "\n".join([f"export NOW={NOW}", *commands])
     done = subprocess.run(["/bin/bash", "-ec", script], cwd=tmp_path, check=True, capture_output=True, text=True)  # noqa: S603  (our own page)
     assert done.stdout.splitlines() == [line for line in session.splitlines() if not line.startswith("$ ")]
+
+
+def test_the_example_of_the_verifying_page_is_genuine(tmp_path: Path) -> None:
+    pages = {name: (KIT.parent / f"{name}.md").read_text() for name in ("verifying", "troubleshooting")}
+    [headers], [body] = (
+        re.findall(rf"```{name}\n(.*?)```", pages["verifying"], re.DOTALL) for name in ("http", "json")
+    )
+    (tmp_path / "headers.txt").write_text(headers)
+    (tmp_path / "body.json").write_text(body.strip(), "utf-8")
+    shutil.copy(KIT / "check.sh", tmp_path)
+    [session] = [
+        block
+        for block in re.findall(r"```console\n(.*?)```", pages["troubleshooting"], re.DOTALL)
+        if "check.sh" in block
+    ]
+    script = "\n".join(re.findall(r"^\$ (.*)", session, re.MULTILINE))
+    done = subprocess.run(  # noqa: S603  (our own page)
+        ["/bin/bash", "-ec", script], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == session.splitlines()[-1] + "\n"

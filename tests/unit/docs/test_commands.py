@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from secrets import token_hex
 
 import click
 import pytest
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 
 from auditcast.console.__main__ import auditcast
 from auditcast.console.showing import outcome
+from auditcast.kafka import topics as kafka_topics
+from auditcast.kafka.local import Broker
 from auditcast.kafka.settings import Connection
 from auditcast.schemas.records import Attempt, Revision, SealedHeader, TestResult
 from auditcast.schemas.sealing import new_key
@@ -63,12 +66,20 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
             pytest.fail(f"{page.name}: {command}: {wrong}")
 
 
+@pytest.fixture(scope="module")
+def connection(broker: Broker) -> Connection:
+    """Topics for all quickstarts."""
+    made = broker.connection(f"test-{token_hex(4)}")
+    kafka_topics.create(made, 2)
+    return made
+
+
 @pytest.mark.parametrize("page", QUICKSTARTS, ids=lambda page: page.stem)
 def test_the_destination_of_a_quickstart_can_be_added(
-    page: Path, topics: Connection, monkeypatch: pytest.MonkeyPatch
+    page: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AUDITCAST_BOOTSTRAP_SERVERS", topics.bootstrap_servers)
-    monkeypatch.setenv("AUDITCAST_TOPIC_PREFIX", topics.topic_prefix)
+    monkeypatch.setenv("AUDITCAST_BOOTSTRAP_SERVERS", connection.bootstrap_servers)
+    monkeypatch.setenv("AUDITCAST_TOPIC_PREFIX", connection.topic_prefix)
     monkeypatch.setenv("AUDITCAST_SEALING_KEYS", new_key())
     said = list(sessions(page))
     for name, value in re.findall(r"^export (\w+)=(.*)$", "\n".join(command for command, _ in said), re.MULTILINE):
@@ -113,3 +124,12 @@ def test_what_verify_is_said_to_print_is_what_it_prints(monkeypatch: pytest.Monk
     secret = "whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
     done = CliRunner(env={"AUDITCAST_SECRET": secret}).invoke(auditcast, shlex.split(command)[1:])
     assert done.output.rstrip() == printed.rstrip()
+
+
+def test_what_other_pages_hold_is_shown_as_it_is_there() -> None:
+    shown = dict(sessions(ROOT / "docs" / "troubleshooting.md"))
+    for page in ("destinations.md", "tracing.md"):
+        for command, printed in sessions(ROOT / "docs" / page):
+            if command.startswith(("auditcast destinations list", "auditcast trace")) and command in shown:
+                assert printed.startswith(shown.pop(command).rstrip())
+    assert not any(command.startswith(("auditcast destinations list", "auditcast trace")) for command in shown)
