@@ -41,7 +41,7 @@ from auditcast.schemas.records import (
     Revision,
 )
 from auditcast.schemas.sealing import Sealer, new_key
-from auditcast.schemas.wire import decode_as, encode
+from auditcast.schemas.wire import encode
 from tests.conftest import PARTITIONS
 
 HOUR_MS = 3_600_000
@@ -383,28 +383,3 @@ def test_repeats_and_strange_chains(world: World) -> None:
     found = world.findings(only=[ORG])
     assert found.faults == [f"of {forged.stream} batch {forged.sequence} follows batch {again[-1].sequence}"]
     assert total(found, ORG).surplus == forged.last_event - forged.first_event + 1
-
-
-def test_a_destination_whose_early_rules_are_forgotten_counts_as_batched(world: World) -> None:
-    live(world)
-    deliver(world, lambda _: "delivered")
-    # As if the processors' entries, and the log with the first control record, were gone.
-    entries = [row for row in _links(world) if row[0].startswith(f"{LOCKS}@")]
-    assert len(entries) == 1
-    newer = destination(LOCKS, number=2, categories=["loc*"])
-    world.say(newer)
-    world.process()
-    found = world.findings(only=[LOCKS])
-    assert total(found, LOCKS).recounted
-    assert total(found, LOCKS).wrong == 0
-
-
-def _links(world: World) -> list[tuple[str, bytes]]:
-    with Scan(world.connection, world.topics.links) as scan:
-        return [
-            ((message.key() or b"").decode(), message.value() or b"")
-            for message in scan.messages(dict.fromkeys(scan.bounds, 0))
-        ]
-
-
-assert decode_as
