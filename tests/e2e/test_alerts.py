@@ -16,7 +16,7 @@ from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import read_compacted
-from auditcast.schemas.records import Alerted, Attempt, DeadLetter, Revision, Status
+from auditcast.schemas.records import Alerted, Attempt, DeadLetter, Revision, Status, Workspace
 from auditcast.schemas.wire import decode_as, encode
 from tests.conftest import PARTITIONS
 from tests.e2e.deliveries import PATIENCE_S, until
@@ -189,13 +189,19 @@ def test_what_was_warned_of_in_vain_is_paused(alerts: Alerts) -> None:
     assert verdict.url.endswith("SECRET")
 
 
-def test_dead_letters_about_to_expire_are_told_of(alerts: Alerts) -> None:
+def test_dead_letters_about_to_expire_and_plans_are_told_of(alerts: Alerts) -> None:
     alerts.destination("dst_1")
     letter = DeadLetter(topic="t", partition=0, offset=1, at=1, reason="x", detail="", destination="dst_1")
     alerts.append(alerts.topics.dead_letters, "batch-1", encode(letter), timestamp=now() - 24 * DAY_MS)
+    of_plan: dict[str, Any] = {"plan": "free", "entitled": False, "owners": ["ada@example.com"], "since": now()}
+    said = Workspace(workspace="ws_2", number=1, nonce="0", changed_at=now(), **of_plan)
+    alerts.append(alerts.topics.workspaces, "ws_2", encode(said))
+    alerts.destination("dst_2", workspace="ws_2", entitled=False)
     with alerts.worker():
-        (subject,) = alerts.emails(1)
-    assert "Events expire in 5 d 23 h: dst_1" in subject
+        expiring, stopped = sorted(alerts.emails(2))
+    assert "Events expire in 5 d 23 h: dst_1" in expiring
+    assert "Stopped: dst_2, the plan free does not forward audit events" in stopped
+    assert ["dst_2@example.com", "ada@example.com"] in alerts.mailbox.recipients
 
 
 def test_a_wrong_password_ends_it_with_one_sentence(alerts: Alerts) -> None:
