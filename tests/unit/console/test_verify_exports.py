@@ -69,7 +69,7 @@ def splunk_results(bodies: list[bytes]) -> str:
         fields = {name: str(value) for name, value in envelope["fields"].items()}
         result = {"_raw": raw, "_time": "2025", **told, **fields, "index": "main", "linecount": "1"}
         lines.append(json.dumps({"preview": False, "offset": 0, "result": result}))
-    return "\n".join(lines)
+    return "\n".join([*lines, '{"preview":false,"lastrow":true}'])
 
 
 def elastic_hits(bodies: list[bytes]) -> str:
@@ -155,6 +155,17 @@ def test_splunk_was_told_the_index_or_not(options: list[Option], tmp_path: Path)
     bodies = [sender.deliver(sender.batch(2)).body for _ in range(2)]
     (tmp_path / "export.json").write_text(splunk_results(bodies), "utf-8")
     assert kinds(tmp_path) == (0, {"complete", "unsealed"})
+
+
+def test_the_part_of_a_time_may_begin_within_a_batch(tmp_path: Path) -> None:
+    lines = elastic_dump(kept("elastic/1")).splitlines()
+    (tmp_path / "dump.json").write_text("\n".join(lines[4:]), "utf-8")
+    assert kinds("--public-key", PUBLIC_KEY, "--begins-later", tmp_path) == (0, {"complete", "proved"})
+    code, findings = found("--public-key", PUBLIC_KEY, tmp_path)
+    assert code == 1
+    stream = Sender().stream
+    assert {"kind": "incomplete", "stream": stream, "sequence": 2} in findings
+    assert {"kind": "missing", "stream": stream, "first": 1, "last": 1} in findings
 
 
 def test_a_kind_that_is_named_is_the_only_one_read(tmp_path: Path) -> None:

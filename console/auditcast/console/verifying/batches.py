@@ -36,6 +36,18 @@ class Held(Struct):
         return not self.first <= number <= self.last or at(self.marked, number - self.first) != mark
 
 
+class Incomplete(Struct, frozen=True):
+    """A batch that should have the events `first` to `last`, of which those in `holes` are not here.
+
+    Without any holes it is not known what is lacking at its beginning, if anything.
+    """
+
+    place: Place
+    first: int
+    last: int
+    holes: list[tuple[int, int]]
+
+
 class Open(Struct):
     """A batch of which parts or single events came; their bytes lie in the spool.
 

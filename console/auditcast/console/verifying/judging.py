@@ -41,7 +41,8 @@ def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
         top = asked.last
     low = asked.first
     if asked.begins_later and here:
-        low = max(low, here[0])
+        # What was cut off may have been cut within a batch.
+        low = max(low, here[0] + (here[0] in stream.incomplete))
     within = [sequence for sequence in here if low <= sequence <= top]
     broken = {after for after in within if after in stream.held and not _follows(stream, after)}
     for (_, sequence), finding in stream.noted.items():
@@ -50,6 +51,7 @@ def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
     yield from _runs(stream, within, broken)
     yield from (Finding(Kind.BROKEN, stream.name, sequence) for sequence in sorted(broken))
     yield from _missing(stream, said, within, low, top)
+    yield from _incomplete(stream, within)
     for sequence in within:
         if sequence in stream.held:
             yield from _remarks(stream.name, stream.held[sequence])
@@ -100,15 +102,23 @@ def _missing(stream: Stream, said: Statements, within: list[int], low: int, top:
             )
 
 
+def _incomplete(stream: Stream, within: list[int]) -> Iterator[Finding]:
+    for sequence in within:
+        if sequence in stream.incomplete:
+            for first, last in stream.incomplete[sequence].holes or [(0, 0)]:
+                yield Finding(Kind.INCOMPLETE, stream.name, sequence, first_event=first, last_event=last)
+
+
 def _ends(stream: Stream, said: Statements) -> dict[int, int]:
     """The number of the last event of each batch of which anything tells it."""
     ends = {0: 0}
     for manifest in said.chain:
         ends[manifest.first_sequence - 1] = manifest.first_event - 1
         ends[manifest.last_sequence] = manifest.last_event
-    for sequence, (_, first, last) in stream.incomplete.items():
-        ends.setdefault(sequence - 1, first - 1)
-        ends.setdefault(sequence, last)
+    for sequence, incomplete in stream.incomplete.items():
+        if incomplete.holes:
+            ends.setdefault(sequence - 1, incomplete.first - 1)
+        ends.setdefault(sequence, incomplete.last)
     for sequence, held in stream.held.items():
         ends[sequence - 1] = held.first - 1
         ends[sequence] = held.last

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from auditcast.console.letter_showing import count
 from auditcast.console.showing import printable
 from auditcast.console.verifying.findings import Finding, Kind, exit_code, gravity
-from auditcast.console.verifying.sentences import counted, sentence
+from auditcast.console.verifying.sentences import sentence
 from auditcast.console.verifying.verifier import Seen
 
 VERDICTS = (
@@ -68,7 +69,7 @@ def lines(report: Report) -> Iterator[str]:
                 yield f"{mark} {kind:<{_WIDTH}}  and {len(several) - MOST_ALIKE} more, which --json lists"
         yield ""
     seen = report.seen
-    events, manifests = counted(seen.events, "event", "events"), counted(seen.manifests, "manifest", "manifests")
+    events, manifests = count(seen.events, "event"), count(seen.manifests, "manifest")
     yield f"Looked at: {_deliveries(seen.deliveries)}, {events}, {manifests}."
     yield from _not_looked_at(report)
     yield VERDICTS[report.exit]
@@ -88,8 +89,8 @@ def _not_looked_at(report: Report) -> Iterator[str]:
     elif not report.public_keys:
         yield "The manifests' signatures were not looked at, as no public key was given; so they prove nothing."
     if seen.ignored:
-        yield f"Not read, by their names: {counted(seen.ignored, 'file', 'files')}."
+        yield f"Not read, by their names: {count(seen.ignored, 'file')}."
 
 
 def _deliveries(number: int) -> str:
-    return counted(number, "delivery", "deliveries")
+    return count(number, "delivery", "deliveries")

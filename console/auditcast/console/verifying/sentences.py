@@ -2,15 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from auditcast.console.letter_showing import count
 from auditcast.console.moments import second_text
 from auditcast.console.showing import printable
 from auditcast.console.verifying.findings import Finding, Kind
 from auditcast.schemas.errors import AuditcastError
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """A number of things."""
-    return f"{number} {one if number == 1 else many}"
 
 
 def sentence(finding: Finding) -> str:
@@ -33,6 +29,8 @@ def _missing(finding: Finding) -> str:
 
 
 def _incomplete(finding: Finding) -> str:
+    if not finding.last_event:
+        return f"batch {finding.sequence} may lack its beginning, as the batch before it is not here; or it was changed"
     return f"batch {finding.sequence} lacks {_range('event', 'events', finding.first_event, finding.last_event)}"
 
 
@@ -68,9 +66,9 @@ def _of(text: str) -> Callable[[Finding], str]:
     def fill(finding: Finding) -> str:
         return text.format(
             batch=f"batch {finding.sequence}" if finding.sequence else "a delivery",
-            deliveries=counted(finding.count, "delivery", "deliveries"),
-            parts=counted(finding.count, "part", "parts"),
-            things=counted(finding.count, "thing", "things"),
+            deliveries=count(finding.count, "delivery", "deliveries"),
+            parts=count(finding.count, "part"),
+            things=count(finding.count, "thing"),
             since=_time(finding.since),
             until=_time(finding.until),
             times="once" if finding.count == 1 else f"{finding.count} times",
@@ -89,7 +87,10 @@ _SENTENCES: Mapping[Kind, Callable[[Finding], str]] = {
     Kind.NOTED: _noted,
     Kind.PROVED: _proved,
     Kind.ENDED: _ended,
-    Kind.UNSEALED: _of("the events of {batch} have their numbers; that none was changed, nothing here can prove"),
+    Kind.UNSEALED: _of(
+        "nothing here says what the digest of {batch} must be: that no event of it was changed, or is lacking at its"
+        " end, is not proved"
+    ),
     Kind.NUMBERS: _of("the numbers were looked at; that no event was changed is not proved"),
     Kind.MISSING: _missing,
     Kind.INCOMPLETE: _incomplete,

@@ -50,6 +50,7 @@ class _Shape(Struct):
     result: Raw | UnsetType = UNSET
     results: Raw | UnsetType = UNSET
     raw: Raw | UnsetType = msgspec.field(name="_raw", default=UNSET)
+    preview: Raw | UnsetType = UNSET
     closing_digest: Raw | UnsetType = UNSET
 
 
@@ -146,6 +147,11 @@ def _within(member: str) -> Reader:
     return read
 
 
+def _nothing(raw: bytes, spot: Spot) -> Iterator[Item]:
+    """What ends a search."""
+    return iter(())
+
+
 def _stored(read: Callable[[Any, str], Iterator[Item]]) -> Reader:
     return lambda raw, spot: read(_value(raw), spot.where)
 
@@ -160,6 +166,7 @@ _READERS: Sequence[tuple[str, tuple[str, ...], Reader]] = (
     ("splunk", ("result",), _within("result")),
     ("splunk", ("results",), _within("results")),
     ("splunk", ("raw",), _stored(stored.splunk_result)),
+    ("splunk", ("preview",), _nothing),
     ("datadog", ("attributes",), _stored(stored.datadog_log)),
     ("datadog", ("data",), _within("data")),
 )

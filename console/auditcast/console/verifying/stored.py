@@ -83,7 +83,7 @@ def elastic_document(hit: Mapping[str, Any], where: str) -> Iterator[Item]:
 
 def splunk_result(result: Mapping[str, Any], where: str) -> Iterator[Item]:
     """A result of a search that has its `_raw` and its indexed fields."""
-    fields = {name: value for name, value in result.items() if name.startswith("audit_")}
+    fields = {name: value for name, value in result.items() if name.startswith("audit_") and value}
     audit = {name.removeprefix("audit_"): value for name, value in fields.items()}
     raw = result["_raw"].encode()
     told = {name: result[name] for name in ("host", "source", "sourcetype", "index") if result.get(name)}

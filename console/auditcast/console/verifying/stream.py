@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from auditcast.console.verifying.batches import Held, Open
+from auditcast.console.verifying.batches import Held, Incomplete, Open
 from auditcast.console.verifying.claims import Claim, Place
 from auditcast.console.verifying.findings import Finding, Kind
 from auditcast.console.verifying.marks import mark, marks
@@ -17,15 +17,15 @@ Numbered = Sequence[tuple[int, bytes]]
 class Stream:
     """`held` are the batches that are here, `open` those that may still become whole, `bad` the numbers of bad copies.
 
-    Of an `incomplete` batch the place is known, and the first and the last event that it should have. `noted` has what
-    there is to say of single batches, once of each kind.
+    In the end nothing is open, but `incomplete`. `noted` has what there is to say of single batches, once of each kind,
+    and of the whole stream under 0.
     """
 
     def __init__(self, name: str, spool: Spool) -> None:
         self.name = name
         self.held: dict[int, Held] = {}
         self.open: dict[int, Open] = {}
-        self.incomplete: dict[int, tuple[Place, int, int]] = {}
+        self.incomplete: dict[int, Incomplete] = {}
         self.bad: set[int] = set()
         self.noted: dict[tuple[Kind, int], Finding] = {}
         self.sealed_events = False
@@ -111,24 +111,21 @@ class Stream:
 
     def first_of(self, sequence: int) -> int:
         """The lowest number of the events of a batch, as far as they are here; 0 if none is."""
-        if sequence in self.incomplete:
-            return self.incomplete[sequence][1]
-        held, waiting = self.held.get(sequence), self.open.get(sequence)
-        return held.first if held else waiting.low if waiting else 0
+        found = self._found(sequence)
+        return found.low if isinstance(found, Open) else found.first if found else 0
 
     def last_of(self, sequence: int) -> int:
         """The highest."""
-        if sequence in self.incomplete:
-            return self.incomplete[sequence][2]
-        held, waiting = self.held.get(sequence), self.open.get(sequence)
-        return held.last if held else waiting.high if waiting else 0
+        found = self._found(sequence)
+        return found.high if isinstance(found, Open) else found.last if found else 0
 
     def place_of(self, sequence: int) -> Place | None:
         """What the batch says of its place."""
-        found = self.held.get(sequence) or self.open.get(sequence)
-        if found is not None:
-            return found.place
-        return self.incomplete[sequence][0] if sequence in self.incomplete else None
+        found = self._found(sequence)
+        return found.place if found else None
+
+    def _found(self, sequence: int) -> Held | Open | Incomplete | None:
+        return self.held.get(sequence) or self.open.get(sequence) or self.incomplete.get(sequence)
 
     def seal(self, sequence: int, wanted: Collection[str]) -> bool:
         """Hold a batch of single events if it has one of the digests `wanted`, however it must be rebuilt for that."""
@@ -165,9 +162,11 @@ class Stream:
             waiting.duplicates,
         )
 
-    def forget(self, sequence: int) -> None:
-        """Give up an open batch."""
+    def give_up(self, sequence: int, incomplete: Incomplete | None = None) -> None:
+        """Wait no longer for an open batch: it is `incomplete`, or all that came of it was bad."""
         del self.open[sequence]
+        if incomplete is not None:
+            self.incomplete[sequence] = incomplete
         self._spool.drop((self.name, sequence))
 
     def _alike(self, held: Held, digest: str, numbered: Numbered, where: str) -> bool:

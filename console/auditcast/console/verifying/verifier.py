@@ -82,7 +82,7 @@ class Verifier:
         statements = self._statements()
         for name in sorted(self._streams.keys() | statements.keys()):
             stream, said = self._stream(name), statements.get(name, Statements())
-            settle(stream, said.chain, self._say, numbers_only=self._asked.numbers_only)
+            settle(stream, said.chain, numbers_only=self._asked.numbers_only)
             found += judged(stream, said, self._asked)
             found += said.findings
             if stream.held or stream.incomplete:
