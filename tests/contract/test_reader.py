@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import TopicPartition
 
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.reader import Reader, Settled
 from auditcast.deliverers.unpacking import HEADER
@@ -28,7 +29,7 @@ class Member:
         self.parcels: list[Parcel] = []
         self.claims: list[Claim] = []
         self.finishing: list[Settled] = []
-        self.reader = Reader(connection, assigned=lambda _: None, revoking=self._revoking)
+        self.reader = Reader(connection, Metrics(), assigned=lambda _: None, revoking=self._revoking)
 
     def read(self, settled: list[Settled] | None = None, *, held: frozenset[Claim] | None = frozenset()) -> None:
         self.parcels += self.reader.read(0.05, settled or [], held)

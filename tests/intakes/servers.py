@@ -22,6 +22,7 @@ from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Piece
 from auditcast.deliverers.transport import Limits, Transport
 from auditcast.kafka.local.process import Child, free_ports
@@ -182,7 +183,7 @@ async def customer(ca: trustme.CA, url: str, format_name: str) -> AsyncIterator[
     trusting = ssl.create_default_context()
     ca.configure_trust(trusting)
     connections = Connections(lambda: Transport(trusting, Guard(LOOPBACK, 1), Limits(5, 60, 60, 60)), 4)
-    sender = Sender(connections, Signer([new_signing_key()]), agent="auditcast/0", origin="")
+    sender = Sender(connections, Signer([new_signing_key()]), Metrics(), agent="auditcast/0", origin="")
     values: dict[bytes, bytes] = {}
     async with _tls(ca, httpx.URL(url).port or 0) as port:
         destinations = Destinations(values.get, SEALER, LOOPBACK)

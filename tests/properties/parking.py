@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from auditcast.deliverers.dispatcher import Dispatcher, Past
 from auditcast.deliverers.fate import Append, Policy
 from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.parked import Found
@@ -237,6 +238,7 @@ class World:
             report=self.broker.post,
             halted=self.paused.__contains__,
             past=self._past,
+            metrics=Metrics(),
             note=self._note,
             failed=self.errors.append,
         )

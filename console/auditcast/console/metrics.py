@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
 from socketserver import ThreadingTCPServer
 
-from prometheus_client import CollectorRegistry, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from auditcast.console.settings import Metrics
@@ -56,6 +56,8 @@ def serving(registry: CollectorRegistry, host: str, port: int) -> Iterator[int]:
             f"{variable('metrics_port')}: metrics cannot be shown at {host}:{port} ({why}): each worker of a machine"
             f" needs a port of its own, and {variable('metrics_host')} must be an address of that machine"
         ) from None
+    # Else there is a second series for each, that only says when the worker was started.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
     thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), name="metrics", daemon=True)
     with server:
         thread.start()
@@ -83,7 +85,6 @@ class _Server(ThreadingTCPServer):
 class _Request(BaseHTTPRequestHandler):
     server: _Server
     timeout = CLIENT_S
-    server_version, sys_version = "auditcast", ""
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != PATH:
@@ -96,6 +97,9 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def version_string(self) -> str:
+        return "auditcast"
 
     def log_message(self, *_: object) -> None:
         """A scrape is no event."""

@@ -15,6 +15,7 @@ from auditcast.deliverers.dispatcher import Dispatcher, Past
 from auditcast.deliverers.fate import Append, Policy
 from auditcast.deliverers.giving_up import GivingUp
 from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.newest import Newest
 from auditcast.deliverers.outbox import Outbox
 from auditcast.deliverers.parcels import Claim
@@ -57,20 +58,21 @@ CLOSE_S = 2.5
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, metrics: Metrics) -> None:
     """Deliver until SIGTERM or SIGINT; raises what cannot be gone on with."""
     ended, end = host.ending()
-    await _Deliverer(settings, end).run(ended)
+    await _Deliverer(settings, metrics, end).run(ended)
 
 
 class _Deliverer:
     """The parts, and their order of beginning and ending."""
 
-    def __init__(self, settings: Settings, end: Callable[[BaseException | None], None]) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, end: Callable[[BaseException | None], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._end = end
         self._grace_s = REBALANCE_GRACE_S
         self._connection = settings.connection
+        self._metrics = metrics
         self._timestamps = settings.timestamps
         self._topics = Topics(self._connection.topic_prefix)
         allowed = networks(settings.allowed_networks)
@@ -88,16 +90,17 @@ class _Deliverer:
         sender = Sender(
             self._connections,
             Signer([key.reveal() for key in settings.signing_keys], sealing_keys),
+            metrics,
             agent=f"auditcast/{version('auditcast')}",
             origin=settings.webhook_origin,
         )
         courier = Courier(self._destinations, sender, wait_s=settings.revision_wait_ms / 1000)
         self._outbox = Outbox(self._connection, settings.delivery_buffer_bytes)
-        self._giving_up = GivingUp(self._connection, sealer, self._outbox.append)
+        self._giving_up = GivingUp(self._connection, sealer, self._outbox.append, metrics)
         self._dispatcher = Dispatcher(
             Lanes(settings.delivery_buffer_bytes),
             Policy(self._topics, settings.retry_delays_ms, settings.delivery_max_age_ms),
-            ParkedReader(self._connection, self._topics.parked),
+            ParkedReader(self._connection, self._topics.parked, metrics),
             probe_s=settings.probe_ms / 1000,
             deliver=courier.deliver,
             append=self._outbox.append,
@@ -106,6 +109,7 @@ class _Deliverer:
             halted=self._destinations.halted,
             past=self._past,
             note=self._giving_up.note,
+            metrics=metrics,
             failed=end,
         )
         self._hourly: asyncio.Task[None] | None = None
@@ -133,7 +137,9 @@ class _Deliverer:
             self._dispatcher.start()
             self._hourly = self._loop.create_task(self._giving_up.run(self._dispatcher))
             self._hourly.add_done_callback(self._ended)
-            self._reader = reader = Reader(self._connection, assigned=self._assigned, revoking=self._revoking)
+            self._reader = reader = Reader(
+                self._connection, self._metrics, assigned=self._assigned, revoking=self._revoking
+            )
             for key, value in self._newest.covered():
                 self._uncover(key, value)
             while not ended.done():

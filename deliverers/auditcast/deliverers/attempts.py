@@ -14,6 +14,7 @@ from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.consent import ASKED_RATE, Consents
 from auditcast.deliverers.destinations import Target
 from auditcast.deliverers.judging import Judged, judge
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Failed, Outcome, Reason, Verdict, detail_of, reason_of, verify_code_of
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.parts import Part, part_id
@@ -55,9 +56,10 @@ class _Made(Struct, frozen=True):
 class Sender:
     """Makes requests. `agent` is the value of User-Agent; `origin` says who sends (see consent.py)."""
 
-    def __init__(self, connections: Connections, signer: Signer, *, agent: str, origin: str) -> None:
+    def __init__(self, connections: Connections, signer: Signer, metrics: Metrics, *, agent: str, origin: str) -> None:
         self._connections = connections
         self._signer = signer
+        self._metrics = metrics
         self._agent = agent
         self._consents = Consents(origin)
 
@@ -127,7 +129,9 @@ class Sender:
             if reason_of(error) is None:
                 raise
             failure = error
-        return _Made(at, round((time.monotonic() - begun) * 1000), len(body), answer, failure)
+        took_s = time.monotonic() - begun
+        self._metrics.requested(took_s, answer.status if answer else None, len(body))
+        return _Made(at, round(took_s * 1000), len(body), answer, failure)
 
     async def _stopped(self, errand: Errand, made: _Made) -> Judged:
         """There was no answer. A person who tries the destination out is told more of a bad certificate."""

@@ -7,8 +7,10 @@ from typing import Any
 
 from auditcast.deliverers.account import Account
 from auditcast.deliverers.expiring import note_of
-from auditcast.deliverers.fate import Append, Policy, decide, reports
+from auditcast.deliverers.fate import Append, Policy, decide, delivered_after, fates, reports
 from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.measuring import keep_measuring
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Piece, Verdict
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.parked import ParkedReader
@@ -44,6 +46,7 @@ class Dispatcher:
         halted: Callable[[str], bool],
         past: Callable[[list[int]], Awaitable[Past]],
         note: Callable[[Note, int], Awaitable[None]],
+        metrics: Metrics,
         failed: Callable[[BaseException], None],
     ) -> None:
         self._lanes = lanes
@@ -56,6 +59,7 @@ class Dispatcher:
         self._halted = halted
         self._past = past
         self._note = note
+        self._metrics = metrics
         self._failed = failed
         self._shards: dict[int, Shard] = {}
         self._settled: list[Settled] = []
@@ -72,6 +76,7 @@ class Dispatcher:
         """Begin to release what is parked, and to tell how destinations fare."""
         self._begin(self._parking.run(self._ready))
         self._begin(self._teller.run())
+        self._begin(keep_measuring(self._metrics, self._lanes, self._ready, self._halted))
 
     def owned(self) -> list[int]:
         """The numbers of the partitions that are this process's."""
@@ -256,7 +261,8 @@ class Dispatcher:
         """Deliver what belongs to no account: a test, or what cannot be read."""
         pieces = await self._deliver(parcel)
         if parcel.claim.live:
-            await self._append_all(decide(parcel, pieces, self._policy, _ms()))
+            await self._append_all(appended := decide(parcel, pieces, self._policy, _ms()))
+            self._metrics.dead_letters(*self._letters(appended, pieces))
             self._settled.append((parcel.claim, parcel.offset))
 
     async def _send_for(self, shard: Shard, account: Account, parcel: Parcel) -> None:
@@ -274,6 +280,9 @@ class Dispatcher:
         place = place_of(account, parcel, pieces, self._policy.max_age_ms, now)
         for report in reports(parcel, pieces, self._policy, now, stays=place is not Place.DECIDED):
             self._report(report)
+        self._metrics.attempted(fates(parcel, pieces, self._policy, now, stays=place is not Place.DECIDED))
+        if (delay := delivered_after(parcel, pieces, now)) is not None:
+            self._metrics.delivered(delay / 1000)
         if (account.standing.open and not was_open) or self._halted(account.destination):
             self._stop(shard, account)
         match place:
@@ -287,12 +296,18 @@ class Dispatcher:
                 self._parking.taken_back(account, parcel)
 
     def _count(self, account: Account, appended: list[Append], pieces: list[Piece], now: int) -> None:
-        letters = sum(each.topic == self._policy.topics.dead_letters and each.value is not None for each in appended)
+        letters, reason = self._letters(appended, pieces)
+        self._metrics.dead_letters(letters, reason)
         if letters:
-            reasons = [piece.outcome for piece in pieces if piece.outcome.reason]
-            # Some retries are used up, or some events will never be taken; of both the latter says more.
-            reason = max(reversed(reasons), key=lambda outcome: outcome.verdict is Verdict.DEAD).reason or ""
             account.dead_letters(letters, reason, now)
+
+    def _letters(self, appended: list[Append], pieces: list[Piece]) -> tuple[int, str]:
+        """How many dead letters there are among `appended`, and why in the first place."""
+        letters = sum(each.topic == self._policy.topics.dead_letters and each.value is not None for each in appended)
+        reasons = [piece.outcome for piece in pieces if piece.outcome.reason]
+        # Some retries are used up, or some events will never be taken; of both the latter says more.
+        last = max(reversed(reasons), key=lambda outcome: outcome.verdict is Verdict.DEAD, default=None)
+        return letters, (last and last.reason) or ""
 
     def _settle(self, shard: Shard, account: Account, parcel: Parcel) -> None:
         if parcel.claim.source is not Source.PARKED:

@@ -62,6 +62,20 @@ def decide(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int) -> lis
     return appends
 
 
+def delivered_after(parcel: Parcel, pieces: list[Piece], now: int) -> int | None:
+    """How long after its window was opened a batch, or the part that this is a copy of, was delivered whole, in ms.
+
+    None if it was not, and for what is no plain delivery: a test, a manifest, a replay.
+    """
+    batch = parcel.batch
+    if batch is None or batch.is_test or batch.is_manifest or parcel.delivery.replay:
+        return None
+    outcomes = [piece.outcome for piece in pieces]
+    taken = all(outcome.verdict in {Verdict.DELIVERED, Verdict.SPLIT} for outcome in outcomes)
+    # Without an attempt it was a repeat of what was delivered before.
+    return now - batch.opened if taken and any(outcome.attempt for outcome in outcomes) else None
+
+
 def reports(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int, *, stays: bool = False) -> list[Append]:
     """One record for each attempt that was made, and for each share of one; nobody need wait for them.
 
@@ -83,7 +97,7 @@ def reports(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int, *, st
             first_event=piece.first_event or batch.first_event,
             last_event=piece.last_event or batch.last_event,
             number=len(parcel.delivery.attempts) + 1,
-            fate="parked" if stays and fate.again is not None else fate.name,
+            fate=_said(fate, stays=stays),
             replay=parcel.delivery.replay,
             attempt=piece.outcome.attempt,
         )
@@ -91,12 +105,21 @@ def reports(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int, *, st
     return appends
 
 
+def fates(parcel: Parcel, pieces: list[Piece], policy: Policy, now: int, *, stays: bool = False) -> list[str]:
+    """What followed from each attempt that was made, one of FATES."""
+    made = [piece for piece in pieces if piece.outcome.attempt is not None and not piece.share]
+    return [_said(_fate(parcel, piece, policy, now), stays=stays) for piece in made]
+
+
 def parked(parcel: Parcel, policy: Policy, now: int) -> Append:
     """The copy of `parcel`, which must be readable, for the parked topic."""
     return _copy(parcel, policy.topics.parked, replace(parcel.delivery, parked_at=now))
 
 
-DEAD_LETTER = "dead-letter"
+DEAD_LETTER, PARKED = "dead-letter", "parked"
+TIERS = range(1, len(Topics().retries) + 1)
+FATES = ("none", "delivered", "split", "partly", *(f"retry-{tier}" for tier in TIERS), PARKED, DEAD_LETTER)
+"""As `records.Attempted` calls them."""
 
 
 class _Fate(Struct, frozen=True):
@@ -105,6 +128,10 @@ class _Fate(Struct, frozen=True):
     name: str
     tier: int = 0
     again: Delivery | None = None
+
+
+def _said(fate: _Fate, *, stays: bool) -> str:
+    return PARKED if stays and fate.again is not None else fate.name
 
 
 def _fate(parcel: Parcel, piece: Piece, policy: Policy, now: int) -> _Fate:

@@ -9,6 +9,7 @@ from typing import Protocol
 from auditcast.deliverers import expiring, retention
 from auditcast.deliverers.expiring import Expired
 from auditcast.deliverers.fate import Append
+from auditcast.deliverers.metrics import Metrics
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.schemas.errors import AuditcastError
@@ -34,11 +35,18 @@ class Owner(Protocol):
 class GivingUp:
     """`append` returns once a record is durable."""
 
-    def __init__(self, connection: Connection, sealer: Sealer, append: Callable[[Append], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        sealer: Sealer,
+        append: Callable[[Append], Awaitable[object]],
+        metrics: Metrics,
+    ) -> None:
         self._connection = connection
         self._topics = Topics(connection.topic_prefix)
         self._sealer = sealer
         self._append = append
+        self._metrics = metrics
 
     async def run(self, owner: Owner) -> None:
         """For ever, what is `owner`'s."""
@@ -68,6 +76,7 @@ class GivingUp:
         await self._append(expiring.noted(self._topics, note, partition, self._sealer))
         about = {"stream": note.stream, "sequence": note.sequence}
         events = f"{note.first_event}-{note.last_event}"
+        self._metrics.gave_up()
         log.error("batch.expired", extra=about | {"events": events, "detail": note.because})
 
     async def _letters(self, owner: Owner, number: int, kept: int) -> bool:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from msgspec import Struct
 
+from auditcast.deliverers.metrics import Metrics
 from auditcast.kafka import clients
 from auditcast.kafka.settings import Connection
 
@@ -27,9 +28,10 @@ class Found(Struct, frozen=True):
 class ParkedReader:
     """A plain consumer: no group, no commits. Made when first needed; it lives in a thread of its own."""
 
-    def __init__(self, connection: Connection, topic: str) -> None:
+    def __init__(self, connection: Connection, topic: str, metrics: Metrics) -> None:
         self._connection = connection
         self._topic = topic
+        self._metrics = metrics
         self._consumer: Consumer | None = None
         self._at: dict[int, int] = {}
         self._thread = ThreadPoolExecutor(1, "parked")
@@ -93,4 +95,5 @@ class ParkedReader:
     def _expect(self, partition: int, offset: int) -> None:
         """Say so if records expired before they were released: a loss, and never a silent one."""
         if offset > self._at[partition]:
+            self._metrics.lost("parked", offset - self._at[partition])
             log.error("parked.expired", extra={"partition": partition, "from": self._at[partition], "to": offset})

@@ -14,6 +14,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.offsets import spans_in, text_of
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.unpacking import not_before, unpacked
@@ -51,12 +52,14 @@ class Reader:
     def __init__(
         self,
         connection: Connection,
+        metrics: Metrics,
         *,
         assigned: Callable[[list[Claim]], None],
         revoking: Callable[[list[Claim]], list[Settled]],
     ) -> None:
         topics = Topics(connection.topic_prefix)
         self._connection = connection
+        self._metrics = metrics
         self._batches = topics.batches
         self._assigning = assigned
         self._revoking = revoking
@@ -152,6 +155,7 @@ class Reader:
         """Say so if records expired before they were read: a loss, and never a silent one."""
         committed = self._committed.pop(claim, offset)
         if offset > committed:
+            self._metrics.lost("batches", offset - committed)
             log.error(
                 "batches.expired",
                 extra={"topic": claim.topic, "partition": claim.partition, "from": committed, "to": offset},

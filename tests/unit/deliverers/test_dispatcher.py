@@ -9,6 +9,7 @@ import pytest
 from auditcast.deliverers.dispatcher import Dispatcher, Past
 from auditcast.deliverers.fate import Append, Policy
 from auditcast.deliverers.lanes import Lanes
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
 from auditcast.deliverers.parcels import Claim, Parcel, Source
 from auditcast.deliverers.standing import OPEN_AFTER
@@ -36,6 +37,7 @@ class World:
         self.acknowledged = asyncio.Event()
         self.errors: list[BaseException] = []
         self.paused: set[str] = set()
+        self.metrics = Metrics()
         self.claim = Claim(TOPICS.batches, 0)
         self.past: dict[bytes, bytes] = {}
         self.dispatcher = Dispatcher(
@@ -49,6 +51,7 @@ class World:
             report=self.posted.append,
             halted=self.paused.__contains__,
             past=self._past,
+            metrics=self.metrics,
             note=self._note,
             failed=self.errors.append,
         )

@@ -7,6 +7,7 @@ from auditcast.deliverers import expiring, retention
 from auditcast.deliverers.expiring import Expired, Letters
 from auditcast.deliverers.fate import Append
 from auditcast.deliverers.giving_up import GivingUp
+from auditcast.deliverers.metrics import Metrics
 from auditcast.kafka.settings import Connection
 from auditcast.schemas import controls
 from auditcast.schemas.records import Batch, Control, DeadLetter, Note
@@ -94,7 +95,7 @@ async def test_each_is_noted_before_it_is_taken_away_as_long_as_the_partition_is
         appended.append(record)
 
     owner = Owner(looks)
-    await GivingUp(CONNECTION, SEALER, append).round(owner)
+    await GivingUp(CONNECTION, SEALER, append, Metrics()).round(owner)
     assert asked == [(2, 30 * DAY_MS - 7_200_000)]
     assert owner.before == []  # what is parked is kept for ever
     assert len(appended) == 2 * given_up

@@ -15,6 +15,7 @@ from auditcast.deliverers.connections import Connections
 from auditcast.deliverers.courier import Courier
 from auditcast.deliverers.destinations import Destinations
 from auditcast.deliverers.guard import Guard
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Piece
 from auditcast.deliverers.transport import Limits, Transport
 from auditcast.schemas.chain import body_digest
@@ -50,9 +51,10 @@ class World:
         guard = Guard(LOOPBACK, 1)
         self.receiver = receiver
         self.values: dict[bytes, bytes] = {}
+        self.metrics = Metrics()
         self.connections = Connections(lambda: Transport(context, guard, Limits(5, 5, 5, 5)), 4)
         destinations = Destinations(self.values.get, SEALER, LOOPBACK)
-        sender = Sender(self.connections, SIGNER, agent="auditcast/0", origin="")
+        sender = Sender(self.connections, SIGNER, self.metrics, agent="auditcast/0", origin="")
         self.courier = Courier(destinations, sender, wait_s=0)
 
     def register(self, path: str, number: int = 1, **more: Any) -> None:

@@ -5,8 +5,9 @@ import os
 
 import click
 
-from auditcast.console import logs
+from auditcast.console import logs, metrics
 from auditcast.deliverers.app import run
+from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.settings import Settings
 from auditcast.kafka.settings import read
 
@@ -19,4 +20,6 @@ def command() -> None:
     """
     settings = read(Settings, os.environ)
     logs.setup()
-    asyncio.run(run(settings))
+    counted = Metrics()
+    with metrics.shown(counted.registry):
+        asyncio.run(run(settings, counted))
