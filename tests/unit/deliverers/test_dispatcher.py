@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from auditcast.deliverers.dispatcher import Dispatcher, Past
-from auditcast.deliverers.fate import Append, Policy
+from auditcast.deliverers.fate import FATES, Append, Policy
 from auditcast.deliverers.lanes import Lanes
 from auditcast.deliverers.metrics import Metrics
 from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
@@ -227,3 +227,31 @@ async def test_a_pause_parks_what_waits_in_the_lane_before_what_comes(world: Wor
     await _until(lambda: len(world.parked()) == 3)
     assert world.parked() == [2, 3, 4]
     assert world.begun == [1]
+
+
+async def test_what_follows_from_attempts_is_counted(world: World) -> None:
+    world.acknowledged.set()
+    dead = Outcome(reason="status-404", verdict=Verdict.DEAD, attempt=ATTEMPT)
+    for offset, outcome in enumerate([SUCCESS, FAILURE, dead], 1):
+        world.arrive(offset)
+        world.deliveries[offset].set_result(outcome)
+        await _until(lambda: world.dispatcher.settled() != [])
+    value = world.metrics.registry.get_sample_value
+    counted = {fate: value("auditcast_deliverer_attempts_total", {"fate": fate}) for fate in FATES}
+    assert {fate: number for fate, number in counted.items() if number} == {
+        "delivered": 1,
+        "retry-1": 1,
+        "dead-letter": 1,
+    }
+    assert value("auditcast_deliverer_dead_letters_total", {"reason": "status-4xx"}) == 1
+    assert value("auditcast_deliverer_delay_seconds_count") == 1
+
+
+async def test_what_cannot_be_read_is_counted_among_the_dead_letters(world: World) -> None:
+    world.acknowledged.set()
+    world.deliveries[1] = asyncio.get_running_loop().create_future()
+    world.deliveries[1].set_result(Outcome(reason="unreadable", verdict=Verdict.DEAD))
+    world.dispatcher.receive([parcel(None, 1, world.claim)])
+    await _until(lambda: world.dispatcher.settled() != [])
+    dead = world.metrics.registry.get_sample_value("auditcast_deliverer_dead_letters_total", {"reason": "unreadable"})
+    assert dead == 1

@@ -256,6 +256,7 @@ async def test_what_fails_for_days_is_paused_by_a_verdict_that_a_person_can_over
     assert verdict == replace(
         revision(), number=4, nonce=verdict.nonce, changed_at=verdict.changed_at, paused=True, because="failing"
     )
+    assert bench.metrics.registry.get_sample_value("auditcast_alerts_destinations_paused_total") == 1
     assert verdict.order < (4, "00")
     assert len(verdict.nonce) == 17
 
@@ -324,3 +325,27 @@ async def test_a_record_that_cannot_be_read_spoils_nothing_else() -> None:
     bench.revisions[b"dst_3"] = b"junk"
     bench.revisions[b"\xff"] = b"junk"
     assert len(await bench.look()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "to", "outcome"),
+    [
+        ({}, [OWNER, OTHER], "sent"),
+        ({OTHER: 550}, [OWNER, OTHER], "sent"),
+        ({OTHER: 451}, [OWNER, OTHER], "partly"),
+        ({OWNER: 550, OTHER: 451}, [OWNER, OTHER], "refused"),
+        ({}, [], "nobody"),
+    ],
+)
+async def test_what_becomes_of_an_email_is_counted_by_its_kind(
+    answers: dict[str, int], to: list[str], outcome: str
+) -> None:
+    bench = Bench(failing(), alert_to=to)
+    bench.server.closed = bool(to)
+    await bench.look()
+    bench.server.closed, bench.server.answers = False, answers
+    await bench.look(minutes=1)
+    emails = next(family for family in bench.metrics.registry.collect() if family.name == "auditcast_alerts_emails")
+    counted = {tuple(each.labels.values()): each.value for each in emails.samples if each.name.endswith("_total")}
+    closed = {("undelivered", "closed"): 1} if to else {}
+    assert {labels: number for labels, number in counted.items() if number} == closed | {("undelivered", outcome): 1}
