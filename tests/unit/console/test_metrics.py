@@ -78,6 +78,9 @@ def test_a_client_that_says_nothing_holds_up_neither_others_nor_the_end(registry
             silent.connect(("127.0.0.1", port))
             silent.send(b"GET /met")
             assert ask(port).status == 200
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.recv(1)  # it was not waited for until its time was over, and its connection closed
         with pytest.raises(ConnectionRefusedError):
             ask(port)
         with metrics.serving(registry, "127.0.0.1", port):
