@@ -14,8 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
+from click.testing import CliRunner
 from msgspec.structs import replace
 
+from auditcast.console.commands.verify import command as verify
 from tests.kit.languages import KIT
 from tests.kit.sending import NEXT_SECRET, SECRET, Request, chained, sent
 
@@ -90,3 +92,5 @@ def test_it_takes_what_is_genuine_once(language: str, tmp_path: Path, ca: trustm
         ("complete", 1, 3, None),
         ("complete", 1, 1, None),
     ]
+    ours = CliRunner(env={"AUDITCAST_SECRET": SECRET}).invoke(verify, [str(kept)])
+    assert (ours.exit_code, ours.stdout.count("complete  ")) == (0, 2), ours.stdout
