@@ -122,7 +122,7 @@ class Gatherer:
     def _starts(self, scan: Scan, commits_: Places | None = None) -> dict[int, int]:
         """Where reading begins: with what was written in the window, and with what is not settled."""
         numbers = self._numbers(scan)
-        starts = scan.places(self._window.since - SKEW_MS, numbers)
+        starts = scan.places(max(self._window.since - SKEW_MS, 0), numbers)
         for number in numbers:
             unsettled = commits_[scan.topic, number].offset if commits_ is not None else None
             if unsettled is not None and unsettled < starts.get(number, scan.bounds[number][1]):

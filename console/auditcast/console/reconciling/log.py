@@ -50,7 +50,7 @@ class Log:
         """The counts of each partition in which events of the destinations may lie, given what the batches cover."""
         coverage = Coverage(chains, self._known.covered)
         with Scan(self._connection, self._topic, count) as scan:
-            firsts = scan.places(window.since - SKEW_MS, self._numbers(scan))
+            firsts = scan.places(max(window.since - SKEW_MS, 0), self._numbers(scan))
             recounts = {
                 number: Recount(self._part(scan, number, first), window, coverage, sealer)
                 for number, first in firsts.items()

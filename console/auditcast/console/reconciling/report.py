@@ -126,7 +126,7 @@ def _verdict(report: Report, total: Counts) -> str:
         said = f"All is explained of the {_events(total.emitted)} emitted {between}"
     if not owed:
         return f"{said}; nothing is owed."
-    for_long = f", {_events(late)} FOR LONGER THAN {span(report.grace)}" if late else ""
+    for_long = f", {late:,} of them FOR LONGER THAN {span(report.grace)}" if late else ""
     return f"{said}; {_events(owed)} {'is' if owed == 1 else 'are'} owed{for_long}."
 
 
