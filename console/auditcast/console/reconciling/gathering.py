@@ -129,11 +129,16 @@ class Gatherer:
                 starts[number] = unsettled
         return starts
 
+    def _owe(self, owed: Owed) -> None:
+        """Note what is owed, if it was emitted in the window or before."""
+        if owed.oldest < self._window.until:
+            self._owings.note(owed)
+
     def _letters(self, letters: Mail) -> None:
         for letter in letters.letters.values():
             if letter.owed.destination is None and self._keys is not None and letter.sender not in self._asked.scopes:
                 continue
-            self._owings.note(letter.owed)
+            self._owe(letter.owed)
             if letter.span is not None:
                 self._fates.note(letter.owed.stream, Fate.DEAD, *letter.span)
 
@@ -161,7 +166,7 @@ class Gatherer:
             self._fates.note(copy.owed.stream, copy.fate, *copy.span)
             _, left = self._fates.sort(copy.owed.stream, [copy.span], (Fate.DEAD, Fate.DELIVERED))
             if left:
-                self._owings.note(copy.owed)
+                self._owe(copy.owed)
 
     def _batches(self, ledger: Ledger, delivered: Places) -> None:
         with Scan(self._connection, self._topics.batches, self._count) as scan:
@@ -177,7 +182,7 @@ class Gatherer:
                 place = Place(scan.topic, *cast("tuple[int, int]", (message.partition(), message.offset())))
                 settled = delivered[scan.topic, place.partition].settled(place.offset)
                 for span in ledger.take(batch, place.partition, place.offset, settled=settled):
-                    self._owings.note(of_batch(batch, span, Fate.WAITING, place))
+                    self._owe(of_batch(batch, span, Fate.WAITING, place))
 
     # What follows
 
@@ -210,7 +215,7 @@ class Gatherer:
         account.refused(table, [(name, hour) for name, hour in hours if name is not None and hour is not None])
         for recount in recounts:
             for stream, lagging in recount.lagging.items():
-                self._owings.note(
+                self._owe(
                     Owed(
                         destination=lagging.destination,
                         place=MISPLACED if lagging.destination is None else UNBATCHED,
