@@ -106,7 +106,7 @@ class FakeProducer:
 class Worker:
     """One worker's hold on one partition."""
 
-    def __init__(self, broker: Broker, partition: int) -> None:
+    def __init__(self, broker: Broker, partition: int, signer: Signer | None = SIGNER) -> None:
         self.broker = broker
         self.partition = partition
         self.producer = FakeProducer(broker)
@@ -117,7 +117,7 @@ class Worker:
             broker.commits[partition],
             0,
             state.load(broker.links[partition]),
-            Keys(SEALER, SIGNER),
+            Keys(SEALER, signer),
         )
         self.start = self.owned.next
         self.owned.begin(self.writer)
@@ -155,6 +155,8 @@ class History:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
+        self.signer: Signer | None = SIGNER
+        """None: the workers are of a release without manifests."""
         self.broker = Broker()
         self.workers: list[Worker | None] = [None] * PARTITIONS
         self.stopped: list[Worker] = []
@@ -175,6 +177,16 @@ class History:
         # Twice, since finishing one partition may move events into the other.
         self._settle()
         self._settle()
+
+    def upgrade(self, steps: int) -> None:
+        """`steps` random deeds under the release without manifests, whose workers have all ended then."""
+        self.signer = None
+        for _ in range(steps):
+            self._deed()
+        for worker in filter(None, self.workers):
+            self._end(worker)
+        self.stopped.clear()
+        self.signer = SIGNER
 
     def _settle(self) -> None:
         """Close every window and manifest, and have a fresh worker finish each partition."""
@@ -206,7 +218,7 @@ class History:
             case 7 if worker is not None and rng.random() < 0.5:
                 self._end(worker)
             case _ if worker is None:
-                self.workers[partition] = Worker(self.broker, partition)
+                self.workers[partition] = Worker(self.broker, partition, self.signer)
             case 8 | 9:
                 worker.chunk(rng.randint(1, 6))
             case 10:
@@ -276,7 +288,7 @@ class History:
         """Something is said of a batch of some stream, perhaps of one that has ended; sometimes twice."""
         rng = self.rng
         streams = sorted({batch.stream for batch in self.broker.batches if batch.partition == partition})
-        if not streams:
+        if not streams or self.signer is None:
             return
         self.noted += 1
         note = Note(
@@ -286,10 +298,11 @@ class History:
             last_event=1,
             kind="resolved",
             by="ada",
-            because=f"note {self.noted}",
+            # A few long ones are all that a manifest has room for.
+            because=f"note {self.noted}{rng.choice(['', '', '!' * 8_000])}",
             at=self.broker.clock,
         )
-        for _ in range(rng.choice([1, 1, 2])):
+        for _ in range(rng.choice([1, 1, 2, 5])):
             self.broker.append(partition, controls.control(note, partition, SEALER))
 
     def _nuisance(self, partition: int) -> None:

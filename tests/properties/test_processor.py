@@ -52,6 +52,7 @@ def violation(rng: random.Random, steps: int = 120) -> str | None:
         _differing(broker)
         or _broken_chain(broker)
         or _broken_manifests(broker)
+        or _without_manifest(broker)
         or _not_as_undisturbed(broker)
         or _not_noted(broker)
         or _not_collected(history)
@@ -95,17 +96,24 @@ def _broken_manifests(broker: Broker) -> str | None:
             return f"the manifest of {manifest.stream} until {manifest.until} is not signed"
     for stream, manifests in streams.items():
         previous, sequence, event, digest = FIRST, 0, 0, GENESIS
+        since = min(manifests.values(), key=lambda manifest: manifest.until).since
         for _, manifest in sorted(manifests.items()):
             begins = (manifest.previous, manifest.first_sequence, manifest.first_event, manifest.opening_digest)
-            if begins != (previous, sequence + 1, event + 1, digest) or digest_of_manifest(manifest) != manifest.digest:
+            follows = manifest.since == since and begins == (previous, sequence + 1, event + 1, digest)
+            if not follows or digest_of_manifest(manifest) != manifest.digest:
                 return f"the manifest of {stream} until {manifest.until} does not follow the one before"
             previous, sequence, event = manifest.digest, manifest.last_sequence, manifest.last_event
+            since = manifest.until
             digest = manifest.closing_digest
             if sequence and (batches[stream, sequence].digest, batches[stream, sequence].last_event) != (digest, event):
                 return f"the manifest of {stream} until {manifest.until} tells of another batch {sequence}"
         if (stream, sequence + 1) in batches:
             return f"batch {sequence + 1} of {stream} is in no manifest"
-    unsaid = {batch.stream for batch in broker.batches} - set(streams)
+    return None
+
+
+def _without_manifest(broker: Broker) -> str | None:
+    unsaid = {batch.stream for batch in broker.batches} - {manifest.stream for manifest in broker.manifests}
     return f"{min(unsaid)} has no manifest" if unsaid else None
 
 
@@ -254,6 +262,17 @@ def _forgive(letter: DeadLetter, owed: defaultdict[str, list[str]]) -> None:
 @settings(max_examples=200, deadline=None)
 def test_disturbances_change_nothing(seed: int, steps: int) -> None:
     assert violation(random.Random(seed), steps) is None
+
+
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 100))
+@settings(max_examples=100, deadline=None)
+def test_manifests_begin_where_the_release_that_makes_them_does(seed: int, steps: int) -> None:
+    history = History(random.Random(seed))
+    history.upgrade(steps)
+    history.run(steps)
+    broker = history.broker
+    found = _differing(broker) or _broken_chain(broker) or _broken_manifests(broker) or _not_noted(broker)
+    assert (found or _not_collected(history)) is None
 
 
 def test_the_state_does_not_grow() -> None:

@@ -1,7 +1,7 @@
 """The manifests of a partition's streams: when one is due, and what it says.
 
-A stream's manifest is closed by the first record stamped past the hour, of whatever kind, and by the end of the stream.
-It is a function of the log, as batches are.
+A stream's manifest is closed by the first record stamped past the hour, of whatever kind, by a note for which it has no
+room, and by the end of the stream. It is a function of the log, as batches are.
 """
 
 from collections.abc import Iterable
@@ -22,6 +22,10 @@ from auditcast.schemas.signing_keys import Signer
 
 NO_WORKSPACE = "-"
 """What an event about an organization's stream has for a workspace."""
+
+
+MOST_NOTES = 32 * 1024
+"""Bytes of notes (`size_of`) that a manifest may hold; as JSON, in an event, they are some 100 kB at most."""
 
 
 class Hours:
@@ -48,12 +52,21 @@ class Hours:
             self.began(stream)
         return closed
 
+    def make_room(self, stream: Stream, size: int, timestamp: int, offset: int) -> list[PutManifest]:
+        """Close the manifest of `stream` if it has no room for one more note, of `size` bytes, that is at a record."""
+        if stream.notes_size + size <= MOST_NOTES:
+            return []
+        return self._close_within(stream, timestamp, offset, final=False)
+
     def end(self, stream: Stream, timestamp: int, offset: int) -> list[PutManifest]:
         """Close the last manifest of a stream that ends at a record; its window must be closed."""
+        return self._close_within(stream, timestamp, offset, final=True)
+
+    def _close_within(self, stream: Stream, timestamp: int, offset: int, *, final: bool) -> list[PutManifest]:
         if offset <= stream.manifest.offset:
             return []  # told already, before a crash
         # A broker's clock may run backwards; no two manifests of a stream end at the same time.
-        return [self._close(stream, max(timestamp, stream.manifest.until + 1), offset, final=True)]
+        return [self._close(stream, max(timestamp, stream.manifest.until + 1), offset, final=final)]
 
     def _close(self, stream: Stream, until: int, offset: int, *, final: bool) -> PutManifest:
         held, link, revision = stream.manifest, stream.link, stream.rule.revision
@@ -76,7 +89,7 @@ class Hours:
             signature="",
         )
         manifest = replace(bare, digest=digest_of(bare), signature=self._signer.sign(text(bare)))
-        stream.notes = []
+        stream.notes, stream.notes_size = [], 0
         stream.manifest = ManifestLink(
             stream=stream.name,
             until=until,

@@ -120,7 +120,8 @@ def take_over(place: Place, committed: int | None, log_start: int, durable: stat
         if committed is not None:
             raise MissingState(place.topic, place.partition)
         founding.append(PutState(state.link_key(root.stream, root.sequence), root, start))
-    return Owned(Partition(place, start, durable, keys), start, durable.garbage, founding)
+    core = Partition(place, start, durable, keys)
+    return Owned(core, start, durable.garbage, [*founding, *core.founding()])
 
 
 def lost(place: Place, expected: int, log_start: int, metrics: Metrics) -> None:

@@ -24,6 +24,7 @@ from auditcast.schemas.avro_events import to_cloudevent
 from auditcast.schemas.chain import destination_of
 from auditcast.schemas.errors import EventTooLarge, Refused, Undecodable
 from auditcast.schemas.events import MAX_EVENT_BYTES, CloudEvent, decode_route, encode
+from auditcast.schemas.manifests import size_of
 from auditcast.schemas.records import (
     AuditEvent,
     Control,
@@ -47,6 +48,9 @@ MOST_BURIED = 1_800_000
 
 BEGINNING = 64 * 1024
 """Bytes that are kept of a larger one."""
+
+MOST_NOTE = 8 * 1024
+"""Bytes of a note, which must leave room for others in a manifest; people may write 500 characters."""
 
 
 class LogRecord(Protocol):
@@ -85,8 +89,10 @@ class Partition:
         self.roster = Roster(place.partition, committed, durable, keys.sealer)
         self.skips = Skips(durable)
         self.hours = Hours(keys.signer, self.roster.streams()) if keys.signer is not None else None
+        self._committed = committed
         self._durable = durable
         self._sealer = keys.sealer
+        self._noted = {entry.offset: entry.note for entries in durable.notes.values() for entry in entries}
         self._homes: dict[str, int] = {}
         self._moved: dict[int, Moved] = {}
         self._moved_unsaved: dict[int, Moved] = {}
@@ -104,6 +110,18 @@ class Partition:
     def droppable(self, committed: int) -> Iterator[str]:
         """Keys of the links topic that are not needed any more, given a commit read back from the broker."""
         return state.droppable(self._durable, committed)
+
+    def founding(self) -> list[PutState]:
+        """State that must be durable before a commit may pass the place at which the partition was taken over.
+
+        Streams of a release without manifests have none to begin with. What stands for it is what is in force here:
+        later nobody could tell what that was.
+        """
+        if self.hours is None:
+            return []
+        begun = [stream.manifest for stream in self.roster.streams() if stream.name not in self._durable.manifests]
+        self._durable.manifests |= {manifest.stream: manifest for manifest in begun}
+        return [PutState(state.manifest_key(each.stream, each.until), each, self._committed) for each in begun]
 
     def step(self, record: LogRecord) -> list[Effect] | None:
         """Take the next record; None stands for no effects. Raises nothing that a record's content can cause.
@@ -241,7 +259,9 @@ class Partition:
         entered = self.roster.entered(record.offset)
         if entered is not None and entered.timestamp != record.timestamp:
             raise AlienState(self.place.topic, self.place.partition, f"has another record at offset {record.offset}")
-        said = entered.revision if entered is not None else controls.content(control, self._sealer)
+        said: Revision | Note | None = self._noted.get(record.offset) if entered is None else entered.revision
+        if said is None:
+            said = controls.content(control, self._sealer)
         if control.partition != self.place.partition:
             return None
         if isinstance(said, Note):
@@ -274,13 +294,21 @@ class Partition:
 
     def _note(self, note: Note, record: LogRecord) -> list[Effect] | None:
         """Keep what the next manifest of a stream is to say; one that has ended has no next one."""
+        size = size_of(note)
+        if size > MOST_NOTE:
+            raise Undecodable(f"a note of {size} bytes is too long for a manifest, at most {MOST_NOTE} fit: shorten it")
         stream = self.roster.stream(destination_of(note.stream))
         if stream is None or stream.name != note.stream or record.offset < stream.manifest.offset:
             return None
+        effects: list[Effect] = []
+        if self.hours is not None:
+            effects += self._told(self.hours.make_room(stream, size, record.timestamp, record.offset))
         entry = NoteEntered(offset=record.offset, note=note)
         stream.notes.append(entry)
+        stream.notes_size += size
         state.insert(self._durable.notes.setdefault(note.stream, []), entry)
-        return [PutState(state.note_key(note.stream, record.offset), entry, record.offset)]
+        effects.append(PutState(state.note_key(note.stream, record.offset), entry, record.offset))
+        return effects
 
     def _close_hours(self, record: LogRecord) -> list[Effect]:
         if self.hours is None:

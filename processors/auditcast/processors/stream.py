@@ -8,6 +8,7 @@ from auditcast.processors.effects import PutBatch
 from auditcast.processors.skips import DISABLED, UNENTITLED
 from auditcast.schemas.chain import NO_GAP, batch_id, body_digest, link_digest
 from auditcast.schemas.formats import FORMATS, Place, rendering
+from auditcast.schemas.manifests import size_of
 from auditcast.schemas.records import Batch, Link, ManifestLink, NoteEntered, RevisionInForce
 from auditcast.schemas.redactions import redaction
 from auditcast.schemas.sealing import Sealer
@@ -32,7 +33,7 @@ class Stream:
     the `room` bytes between a body's brackets are taken. While nothing is collected, for the reason `idle` (else it is
     empty), there is no room: so the events of a disabled destination are told from others by a comparison that each
     event needs anyway. `selects` and `redacts` are None for a destination that wants all events as they are. `manifest`
-    is the newest, `notes` are for the next.
+    is the newest, `notes` of `notes_size` bytes are for the next.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Stream:
         "most_events",
         "name",
         "notes",
+        "notes_size",
         "opened",
         "opened_at",
         "partition",
@@ -63,6 +65,7 @@ class Stream:
         self.link = reached.link
         self.manifest = reached.manifest
         self.notes = list(reached.notes)
+        self.notes_size = sum(size_of(entry.note) for entry in reached.notes)
         self.covered = reached.link.last_offset
         self.events: list[bytes] = []
         self.opened = self.opened_at = self.last_offset = self.size = 0

@@ -8,14 +8,16 @@ import pytest
 
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, moves, state
-from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutState
+from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutManifest, PutState
 from auditcast.processors.errors import AlienState, MissingLink, MissingState
 from auditcast.processors.keys import Keys
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
 from auditcast.schemas.events import MAX_EVENT_BYTES
-from auditcast.schemas.records import AuditEvent, Batch, Revision, RevisionInForce, Skipped
+from auditcast.schemas.formats import FORMATS
+from auditcast.schemas.manifests import HOUR_MS
+from auditcast.schemas.records import AuditEvent, Batch, Note, Revision, RevisionInForce, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.signing_keys import Signer, new_signing_key
 from auditcast.schemas.wire import encode
@@ -336,3 +338,70 @@ def test_the_log_gets_no_secret_of_a_destination() -> None:
 def test_what_only_concerns_delivery_does_not_reach_the_log() -> None:
     paused = revision(paused=True, because="failing", alert_to=["ops@example.com"])
     assert controls.for_log(paused) == controls.for_log(revision())
+
+
+def note(log: Log, because: str = "") -> bytes:
+    (stream,) = log.core.roster.streams()
+    told = Note(
+        stream=stream.name, sequence=1, first_event=1, last_event=1, kind="resolved", by="ada", because=because, at=T0
+    )
+    return controls.control(told, HOME, SEALER)
+
+
+def durable(effects: list[Effect]) -> state.State:
+    """What is loaded when all state that the effects put is durable."""
+    return state.load({put.key.encode(): encode(put.record) for put in effects if isinstance(put, PutState)})
+
+
+def manifests(effects: list[Effect]) -> list[PutManifest]:
+    return [effect for effect in effects if isinstance(effect, PutManifest)]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_number_of_notes_is_told_in_manifests_that_the_broker_and_a_receiver_can_take(form: str) -> None:
+    log = Log()
+    log.obey(format=form, manifests=True)
+    closed = [put for n in range(2_000) for put in manifests(log.put(note(log, f"{n} {'x' * 490}")))]
+    closed += manifests(log.put(b"", after=HOUR_MS))
+    assert [int(each.because.split()[0]) for put in closed for each in put.manifest.notes] == [*range(2_000)]
+    assert len({put.manifest.until for put in closed}) == len(closed)
+    for put in closed:
+        assert put.batch is not None
+        assert len(encode(put.manifest)) < 100_000
+        assert len(put.batch.body) < 200_000
+
+
+def test_a_note_that_no_manifest_could_hold_is_a_dead_letter() -> None:
+    log = Log()
+    log.obey()
+    (letter,) = letters(log.put(note(log, "x" * 1_000_000)))
+    assert "too long for a manifest" in letter.letter.detail
+    (put,) = manifests(log.put(b"", after=HOUR_MS))
+    assert not put.manifest.notes
+
+
+def test_a_note_that_was_entered_stays_so_whatever_keys_there_are_when_the_log_is_stepped_through_again() -> None:
+    log = Log()
+    entries = log.obey()
+    lying = note(log)
+    entries += log.put(lying)
+    later = Partition(Place("audit.events", HOME, PARTITIONS), 1, durable(entries), Keys(Sealer([new_key()]), SIGNER))
+    assert not letters(later.step(Record(1, T0, None, lying)) or [])
+    (put,) = manifests(later.step(Record(2, T0 + HOUR_MS, None, b"")) or [])
+    assert len(put.manifest.notes) == 1
+
+
+def test_a_stream_of_a_release_without_manifests_begins_to_have_them_where_it_was_taken_over() -> None:
+    keys = Keys(SEALER, SIGNER)
+    place = Place("audit.events", HOME, PARTITIONS)
+    old = Partition(place, 0, state.State(), Keys(SEALER, None))
+    said = [controls.control(revision(number=number), HOME, SEALER) for number in (1, 2)]
+    effects = [*(old.step(Record(0, T0, None, said[0])) or [])]
+    new = Partition(place, 1, durable(effects), keys)
+    founding = new.founding()
+    assert [put.hold for put in founding] == [1]
+    effects += [*founding, *(new.step(Record(1, T0 + 1, None, said[1])) or [])]
+    again = Partition(place, 2, durable(effects), keys)
+    assert not again.founding()
+    (put,) = manifests(again.step(Record(2, T0 + HOUR_MS, None, b"")) or [])
+    assert put.manifest.since == T0
