@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -15,6 +16,10 @@ from cloudevents.core.v1.event import CloudEvent
 
 from auditcast.console.demo.waiting import until
 from auditcast.console.entitling import settle
+from auditcast.console.reconciling.counts import Window
+from auditcast.console.reconciling.gathering import Gatherer
+from auditcast.console.reconciling.log import Asked
+from auditcast.console.registry import Registry
 from auditcast.console.statuses import left_out
 from auditcast.console.workspaces import Said, Workspaces, described
 from auditcast.kafka import topics
@@ -240,6 +245,22 @@ async def test_ends_in_good_order(pipeline: Pipeline) -> None:
     await pipeline.settled()
     assert [event["id"] for event in pipeline.events(ledger)] == ids
     whole(pipeline)
+
+
+async def test_a_reconciliation_explains_all_of_it(pipeline: Pipeline) -> None:
+    """Last, over all that the tests before have done: moved, refused, filtered, disabled, killed."""
+    with Registry(pipeline.connection) as registry:
+        revisions = registry.all()
+    asked = Asked(Window(0, now() + CLOCKS_MS), revisions)
+    gatherer = Gatherer(pipeline.connection, asked, pipeline.stage.sealer, lambda _: None)
+    found = await asyncio.to_thread(gatherer.findings)
+    assert (found.faults, found.unknown) == ([], [])
+    assert {key: counts for key, counts in found.table.items() if counts.wrong or not counts.recounted} == {}
+    delivered = Counter[str]()
+    for (destination, _), counts in found.table.items():
+        delivered[destination] += counts.delivered
+    assert delivered == Counter({name: ledger.events for name, ledger in pipeline.account.ledgers.items()})
+    assert {each.place for each in found.owed} <= {"unreadable", "refused"}
 
 
 def _of_the_sdk(workspace: str) -> CloudEvent:
