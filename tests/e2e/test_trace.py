@@ -194,6 +194,8 @@ def test_what_was_not_collected_is_told_with_the_remedy(world: World) -> None:
     assert world.told(event)["state"] == "disabled"
     world.in_force(offset=0, revision=replace(disabled, number=3, state="active", entitled=False), gap_from=world.now)
     assert world.told(event)["state"] == "not-entitled"
+    world.in_force(offset=0, revision=replace(world.revision, number=4, categories=["auth"]))
+    assert world.told(event)["state"] == "filtered"
 
 
 def test_a_refused_event_is_told_with_its_reason(world: World) -> None:

@@ -17,7 +17,10 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
 from auditcast.processors.reader import LogReader
-from auditcast.schemas.records import Attempted, DeadLetter, Delivery, Revision
+from auditcast.processors.state import before
+from auditcast.schemas.avro_events import to_cloudevent
+from auditcast.schemas.records import Attempted, AuditEvent, DeadLetter, Delivery, Revision, RevisionInForce
+from auditcast.schemas.selection import selection
 from auditcast.schemas.wire import decode_as
 
 
@@ -39,7 +42,7 @@ class Gatherer:
         finally:
             reader.close()
         found = [self._collected(revision, seen, committed) for revision in revisions]
-        batches = self._batches(event, seen, [each.revision.destination for each in found])
+        batches = self._batches(event, seen, {each.revision.destination: each.wanted for each in found})
         found = [replace(each, batch=batches.get(each.revision.destination)) for each in found]
         letters = self._letters(seen, [each.batch for each in found if each.batch is not None])
         return [self._delivered(each, letters, seen) for each in found]
@@ -49,10 +52,14 @@ class Gatherer:
             entries = standing.entries(seen.partition)
             link = standing.links.get(entries[-1].stream) if entries else None
         covered = -1 if link is None or link.sequence == 0 else link.last_offset
-        return Evidence(revision=revision, entries=entries, covered=covered, committed=committed)
+        wanted = _wanted(before(entries, seen.offset), seen)
+        return Evidence(revision=revision, entries=entries, covered=covered, committed=committed, wanted=wanted)
 
-    def _batches(self, event: str, seen: Sighting, destinations: Sequence[str]) -> dict[str, InBatch]:
-        """The first batch of each destination that holds the event: by the processor, or by a backfill."""
+    def _batches(self, event: str, seen: Sighting, destinations: Mapping[str, bool]) -> dict[str, InBatch]:
+        """The first batch of each destination that holds the event: by the processor, or by a backfill.
+
+        With each goes whether its filters let the event through.
+        """
         left = {name.encode(): name for name in destinations}
         found: dict[str, InBatch] = {}
         with Scan(self._connection, self._topics.batches, self._count) as scan:
@@ -62,7 +69,7 @@ class Gatherer:
                 if name is None:
                     continue
                 place = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
-                batch = in_batch(message.value() or b"", event, seen.partition, place)
+                batch = in_batch(message.value() or b"", event, seen, place, wanted=destinations[name])
                 if batch is not None:
                     found[name] = batch
                     del left[name.encode()]
@@ -155,3 +162,14 @@ class Gatherer:
             for message in scan.messages(scan.places(at - SKEW_MS, [partition])):
                 if message.key() == key.encode():
                     yield message
+
+
+def _wanted(entry: RevisionInForce | None, seen: Sighting) -> bool:
+    """Whether the filters that were in force let the event through; so they do if none were, or it is not known."""
+    selects = None if entry is None else selection(entry.revision)
+    if entry is None or selects is None or seen.content is None:
+        return True
+    event = seen.content
+    if isinstance(event, AuditEvent):
+        event = to_cloudevent(event, entry.revision.base_url, entry.revision.type_prefix)
+    return selects(event)

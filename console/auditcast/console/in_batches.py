@@ -1,8 +1,9 @@
 """Which batch holds an event, and as its which. Pure."""
 
-import msgspec
 from msgspec import Struct
 
+from auditcast.console.sightings import Sighting
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Batch
 from auditcast.schemas.wire import decode_as
 
@@ -22,30 +23,23 @@ class InBatch(Struct, frozen=True, kw_only=True):
     at: int
 
 
-class _Identified(Struct):
-    id: str
+def in_batch(
+    value: bytes, event: str, seen: Sighting, place: tuple[int, int, int], *, wanted: bool = True
+) -> InBatch | None:
+    """The batch in a record at `place` (partition, offset, ms), if it holds the event that was `seen` in the log.
 
-
-_identified = msgspec.json.Decoder(list[_Identified]).decode
-
-
-def in_batch(value: bytes, event: str, events_partition: int, place: tuple[int, int, int]) -> InBatch | None:
-    """The batch in a record at `place` (partition, offset, ms), if it holds the event of that partition of the log."""
-    needle = msgspec.json.encode(event)
-    if needle not in value:
-        return None
+    A body that does not tell which events it was made of holds all that lie where its batch was made from, and that
+    were `wanted`: let through by the destination's filters.
+    """
     batch = decode_as(Batch, value)
-    if batch.is_test or batch.is_manifest or batch.partition != events_partition:
+    if batch.is_test or batch.is_manifest or batch.partition != seen.partition:
         return None
-    number = None
-    try:
-        ids = [each.id for each in _identified(batch.body)]
-    except msgspec.MsgspecError:
-        ids = []  # a format in which events have another shape; that the id stands there is all that can be told
-    if ids:
-        if event not in ids:
-            return None
-        number = batch.first_event + ids.index(event)
+    if not batch.first_offset <= seen.offset <= batch.last_offset:
+        return None
+    ids = _ids(batch)
+    if (event not in ids) if ids else not wanted:
+        return None
+    number = batch.first_event + ids.index(event) if ids else None
     partition, offset, at = place
     return InBatch(
         id=batch.id,
@@ -56,6 +50,15 @@ def in_batch(value: bytes, event: str, events_partition: int, place: tuple[int, 
         offset=offset,
         at=at,
     )
+
+
+def _ids(batch: Batch) -> list[str]:
+    """Those of its events in their order; empty if its body tells none, or if its format is not known here."""
+    form = FORMATS.get(batch.format)
+    try:
+        return [] if form is None else [form.event_id(piece) for piece in form.pieces(batch.body).items]
+    except ValueError:
+        return []
 
 
 def concerns(first: int, last: int, batch: InBatch) -> bool:

@@ -1,7 +1,7 @@
 """One dead letter in full: what failed, every attempt, and the events that are owed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -14,6 +14,7 @@ from auditcast.console.moments import second_text
 from auditcast.console.showing import printable
 from auditcast.schemas.attributes import time_text
 from auditcast.schemas.errors import Undecodable
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Attempt, Batch, DeadLetter, Revision
 from auditcast.schemas.wire import decode_as
 
@@ -43,7 +44,8 @@ def card(letter: Letter, whole: DeadLetter, revision: Revision | None) -> Group:
         parts += ["", _attempts(whole.attempts)]
     events = owed(whole, letter)
     if events is None:
-        parts += ["", Text("What cannot be read begins:"), Text(f"  {printable(_raw(whole))}")]
+        begins = "What cannot be read begins:" if letter.hindrance or not letter.stream else "What is owed begins:"
+        parts += ["", Text(begins), Text(f"  {printable(_raw(whole))}")]
     else:
         parts += ["", _events(events)]
     return Group(*parts)
@@ -53,22 +55,32 @@ def owed(whole: DeadLetter, letter: Letter) -> list[Any] | None:
     """The events that are owed, as they are in the body; None if there is no such thing."""
     if letter.destination is None:
         return None
+    batch = _batch(whole)
+    if batch is None:
+        return _parsed([whole.value or b""])  # a single event
+    form = FORMATS.get(batch.format)
     try:
-        batch = decode_as(Batch, whole.value or b"")
+        pieces = [] if form is None else form.pieces(batch.body).items
+    except ValueError:
+        pieces = []  # one text for all of them
+    if len(pieces) == batch.last_event - batch.first_event + 1:
+        pieces = pieces[letter.first_event - batch.first_event : letter.last_event - batch.first_event + 1]
+    return _parsed(pieces) if pieces else None
+
+
+def _batch(whole: DeadLetter) -> Batch | None:
+    try:
+        return decode_as(Batch, whole.value or b"")
     except Undecodable:
-        return _parsed(b"[%b]" % (whole.value or b""))  # a single event
-    events = _parsed(batch.body)
-    if events is None or len(events) != batch.last_event - batch.first_event + 1:
-        return events
-    return events[letter.first_event - batch.first_event : letter.last_event - batch.first_event + 1]
+        return None
 
 
-def _parsed(body: bytes) -> list[Any] | None:
+def _parsed(pieces: Sequence[bytes]) -> list[Any] | None:
+    """Each as JSON; of two lines, an action and a document, the second."""
     try:
-        found = json.loads(body)
+        return [json.loads(piece.rpartition(b"\n")[2]) for piece in pieces]
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) else [found]
 
 
 def _facts(letter: Letter, whole: DeadLetter, revision: Revision | None) -> Table:
@@ -129,8 +141,10 @@ def _attempts(attempts: list[Attempt]) -> Table:
     return lines
 
 
-def _events(events: list[Any]) -> Table:
+def _events(events: list[Any]) -> Table | Group:
     """A line an event; what is no CloudEvent stands there as it is."""
+    if not any(isinstance(event, dict) and isinstance(event.get("data"), dict) for event in events):
+        return Group(*(Text(f"  {printable(json.dumps(event, ensure_ascii=False)[:RAW_SHOWN])}") for event in events))
     lines = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("Event", "Time", "Action", "Actor", "Target", "Outcome"):
         lines.add_column(title, overflow="fold", no_wrap=title == "Time")
@@ -166,7 +180,10 @@ def _text(value: Any) -> str:
 
 
 def _raw(whole: DeadLetter) -> str:
-    return (whole.value or b"")[:RAW_SHOWN].decode(errors="backslashreplace")
+    """The beginning of the body, or of whatever the record is."""
+    batch = _batch(whole)
+    raw = (whole.value or b"") if batch is None else batch.body
+    return raw[:RAW_SHOWN].decode(errors="backslashreplace")
 
 
 def _attempt_shape(attempt: Attempt) -> dict[str, Any]:

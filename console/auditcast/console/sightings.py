@@ -11,6 +11,7 @@ from auditcast.processors import moves
 from auditcast.schemas.admission import admit
 from auditcast.schemas.binary_mode import is_binary
 from auditcast.schemas.errors import Refused
+from auditcast.schemas.events import CloudEvent
 from auditcast.schemas.records import AuditEvent
 from auditcast.schemas.wire import MARKER, decode_as
 
@@ -21,8 +22,8 @@ _ID_TIME = slice(4, 16)
 class Sighting(Struct, frozen=True, kw_only=True):
     """A record of the events topic that holds the event; `timestamp` in ms.
 
-    `form` is `json`, `binary` or `avro`, `home` the partition that its workspace belongs to. Of a record that is
-    refused only `problem` is known, which says why.
+    `form` is `json`, `binary` or `avro`, `home` the partition that its workspace belongs to, `content` the event. Of a
+    record that is refused only `problem` is known, which says why.
     """
 
     partition: int
@@ -34,6 +35,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
     home: int = -1
     moved_from: str | None = None
     problem: str | None = None
+    content: CloudEvent | AuditEvent | None = None
 
     @property
     def at_home(self) -> bool:
@@ -74,11 +76,12 @@ class Seeker:
         """What a record that may hold the event has of it; None if it only speaks of it."""
         here = Sighting(partition=record.partition, offset=record.offset, timestamp=record.timestamp)
         try:
-            form, id_, workspace, organization = _read(record)
+            form, content = _read(record)
         except Refused as refused:
             return replace(here, problem=str(refused))
-        if id_ != self._event:
+        if content.id != self._event:
             return None
+        workspace, organization = _scope(content)
         origin = dict(record.headers).get(moves.FROM)
         return replace(
             here,
@@ -87,16 +90,22 @@ class Seeker:
             organization=organization,
             home=partition_of(workspace, self._partitions),
             moved_from=None if origin is None else origin.decode(errors="backslashreplace"),
+            content=content,
         )
 
 
-def _read(record: Record) -> tuple[str, str, str, str | None]:
+def _read(record: Record) -> tuple[str, CloudEvent | AuditEvent]:
     if record.value[:2] == MARKER:
-        avro = decode_as(AuditEvent, record.value)
-        return "avro", avro.id, avro.workspace, avro.organization
+        return "avro", decode_as(AuditEvent, record.value)
     event, _ = admit(record.value, record.headers)
-    form = "binary" if record.headers and is_binary(record.headers) else "json"
-    return form, event.id, event.workspaceid, None if event.organizationid is UNSET else event.organizationid
+    return "binary" if record.headers and is_binary(record.headers) else "json", event
+
+
+def _scope(event: CloudEvent | AuditEvent) -> tuple[str, str | None]:
+    """Its workspace and its organization."""
+    if isinstance(event, AuditEvent):
+        return event.workspace, event.organization
+    return event.workspaceid, None if event.organizationid is UNSET else event.organizationid
 
 
 def made_at(event: str) -> int | None:

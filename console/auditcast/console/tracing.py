@@ -31,7 +31,8 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is known of one destination. `entries` are its revisions in the event's partition, `covered` the last
-    offset there that is in a batch of its own stream, `committed` how far the processors are.
+    offset there that is in a batch of its own stream, `committed` how far the processors are, `wanted` whether the
+    filters let the event through.
 
     `parked_since` and `due` are those of a copy that waits, if one does.
     """
@@ -40,6 +41,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     entries: Sequence[RevisionInForce] = ()
     covered: int = -1
     committed: int | None = None
+    wanted: bool = True
     batch: InBatch | None = None
     attempts: Sequence[Attempted] = ()
     letters: Sequence[Letter] = ()
@@ -86,9 +88,7 @@ def _delivery(evidence: Evidence, batch: InBatch) -> Fate:
         return Fate(tier, f"to be tried again {when} ({tier}), after {_count(attempts)}", due)
     if attempts:
         last = attempts[-1]
-        return Fate(
-            last.fate, f"{last.fate} since {_at(last.attempt.at)}, after {_count(attempts)}", last.attempt.at
-        )
+        return Fate(last.fate, f"{last.fate} since {_at(last.attempt.at)}, after {_count(attempts)}", last.attempt.at)
     return Fate("waiting", f"batched at {_at(batch.at)}, and waits for its first attempt", batch.at)
 
 
@@ -101,6 +101,8 @@ def _collection(evidence: Evidence, seen: Sighting, now: int) -> Fate:
         return _before_all(evidence, seen)
     if not entry.revision.collecting:
         return _uncollected(entry, seen)
+    if not evidence.wanted:
+        return Fate("filtered", "not sent: the filters that it had then do not let such events through")
     if evidence.covered >= seen.offset:
         return Fate("expired", "batched, and the batch has expired since: what became of it is not known any more")
     return _unbatched(evidence, entry, seen, now)

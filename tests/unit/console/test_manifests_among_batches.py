@@ -8,6 +8,7 @@ from auditcast.console.kept import _original
 from auditcast.console.letter_card import _told
 from auditcast.console.letter_showing import letter_shape
 from auditcast.console.letters import letter_in
+from auditcast.console.sightings import Sighting
 from auditcast.kafka.names import Topics
 from auditcast.schemas.wire import encode
 from tests.e2e.replays import batch_of, letter_of
@@ -37,8 +38,9 @@ class Message:
 
 
 def test_an_event_is_not_found_in_what_a_manifest_says_of_it() -> None:
-    assert in_batch(encode(MANIFEST), "aud_1", MANIFEST.partition, (0, 0, 0)) is None
-    assert in_batch(encode(replace(MANIFEST, sequence=1)), "aud_1", MANIFEST.partition, (0, 0, 0)) is not None
+    seen = Sighting(partition=BATCH.partition, offset=BATCH.first_offset, timestamp=0)
+    assert in_batch(encode(MANIFEST), "aud_1", seen, (0, 0, 0)) is None
+    assert in_batch(encode(BATCH), "aud_5", seen, (0, 0, 0)) is not None
 
 
 def test_it_is_none_of_the_batches_of_a_range() -> None:

@@ -54,6 +54,19 @@ def test_a_body_taken_apart_is_the_same_body_again(name: str, chosen: list[bytes
     assert pieces.body() == body
 
 
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - INDIVISIBLE))
+def test_a_piece_tells_which_event_it_was_made_of(name: str) -> None:
+    items = FORMATS[name].pieces(joined(name, EVENTS, GOLDEN_PLACE)).items
+    assert [FORMATS[name].event_id(item) for item in items] == [decode(each).id for each in EVENTS]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("piece", [b"", b"[]", b"{}", b"{}\n{}", b'{"event":1}', b'["1"]', b"\xff"])
+def test_other_bytes_tell_of_no_event(name: str, piece: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        FORMATS[name].event_id(piece)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_success_is_never_taken_from_a_server_that_failed(name: str) -> None:
     for status in (301, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503, 504):

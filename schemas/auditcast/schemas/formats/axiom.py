@@ -20,6 +20,7 @@ from auditcast.schemas.formats.base import (
     Place,
     RequiredHeader,
     array_pieces,
+    own_id,
 )
 from auditcast.schemas.formats.cloudevents import PLACED
 
@@ -67,6 +68,10 @@ class Axiom:
     def pieces(self, body: bytes) -> Pieces:
         """The array's items."""
         return array_pieces(body)
+
+    def event_id(self, piece: bytes) -> str:
+        """The CloudEvent's own."""
+        return own_id(piece)
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """200 and `"failed": 0`, with every event counted.

@@ -54,6 +54,18 @@ class Pieces(Struct, frozen=True):
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
+class _Identified(Struct):
+    id: str
+
+
+_identified = msgspec.json.Decoder(_Identified).decode
+
+
+def own_id(event: bytes | str) -> str:
+    """The `id` of a JSON object, as CloudEvents have it; raises `ValueError` for what has none."""
+    return _identified(event).id
+
+
 def array_pieces(body: bytes) -> Pieces:
     """A compact JSON array taken apart, its items as they are; raises `ValueError` for anything else."""
     return Pieces(b"[", [bytes(item) for item in _items(body)], b",", b"]")
@@ -154,6 +166,9 @@ class Format(Protocol):
 
     def pieces(self, body: bytes) -> Pieces:
         """What `join` put together; raises `ValueError` for other bytes, and for a body that cannot be taken apart."""
+
+    def event_id(self, piece: bytes) -> str:
+        """The id of the event that an item of `pieces` was made of; raises `ValueError` for other bytes."""
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """What became of `events` events; None if none was taken, and it is for the status to say what follows."""

@@ -17,6 +17,7 @@ from auditcast.schemas.formats.base import (
     Place,
     RequiredHeader,
     array_pieces,
+    own_id,
 )
 
 CONTENT_TYPES = {"json": "application/json", "batch": "application/cloudevents-batch+json; charset=UTF-8"}
@@ -100,6 +101,10 @@ class CloudEvents:
     def pieces(self, body: bytes) -> Pieces:
         """The array's items as they are."""
         return array_pieces(body)
+
+    def event_id(self, piece: bytes) -> str:
+        """The CloudEvent's own."""
+        return own_id(piece)
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """Any 2xx."""

@@ -40,6 +40,11 @@ class _Refusal(Struct):
     errors: list[Any]
 
 
+class _Log(Struct):
+    event_id: str
+
+
+_log = msgspec.json.Decoder(_Log).decode
 _refusal = msgspec.json.Decoder(_Refusal).decode
 
 
@@ -160,6 +165,10 @@ class Datadog:
     def pieces(self, body: bytes) -> Pieces:
         """The array's items."""
         return array_pieces(body)
+
+    def event_id(self, piece: bytes) -> str:
+        """An attribute of the log."""
+        return _log(piece).event_id
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """202 and no other; a 400 in the intake's own words is about the bytes, which stay the same."""

@@ -21,6 +21,7 @@ from auditcast.schemas.formats.base import (
     Pieces,
     Place,
     RequiredHeader,
+    own_id,
 )
 from auditcast.schemas.formats.bulk import judged
 from auditcast.schemas.formats.chained import MAX_CHAINED_BYTES, chained
@@ -200,6 +201,10 @@ class Elastic:
             raise ValueError("the lines are not pairs of an action and a document")
         pairs = [b"%b\n%b" % pair for pair in zip(lines[::2], lines[1::2], strict=True)]
         return Pieces(b"", pairs, b"\n", b"\n")
+
+    def event_id(self, piece: bytes) -> str:
+        """A member of the document, which is the second line; `_id` may be another."""
+        return own_id(_document(piece.partition(b"\n")[2]).get("event", msgspec.Raw()))
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """A 200 says that each document has an answer of its own."""

@@ -19,6 +19,7 @@ from auditcast.schemas.formats.base import (
     Pieces,
     Place,
     RequiredHeader,
+    own_id,
 )
 from auditcast.schemas.formats.chained import MAX_CHAINED_BYTES, chained
 
@@ -40,7 +41,15 @@ class _Push(Struct, forbid_unknown_fields=True):
     streams: tuple[_Stream]
 
 
+class _Entry(Struct, array_like=True):
+    """Metadata may follow."""
+
+    time: str
+    line: str
+
+
 _push = msgspec.json.Decoder(_Push).decode
+_entry = msgspec.json.Decoder(_Entry).decode
 
 
 class _Rendering:
@@ -110,6 +119,10 @@ class Loki:
         """The entries of the one stream."""
         [stream] = _push(body).streams
         return Pieces(_head(bytes(stream.stream)), [bytes(value) for value in stream.values], b",", _TAIL)
+
+    def event_id(self, piece: bytes) -> str:
+        """That of the line, which is the event."""
+        return own_id(_entry(piece).line)
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """204, or 200 of what speaks like Loki; 260 says that the tenant may not write.

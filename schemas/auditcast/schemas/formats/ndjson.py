@@ -7,7 +7,7 @@ Its `X-Sumo-Name`, `-Host`, `-Category` and `-Fields` are custom headers.
 from collections.abc import Mapping, Sequence
 
 from auditcast.schemas.events import CloudEvent
-from auditcast.schemas.formats.base import TAKEN, Judgement, Option, Pieces, Place, RequiredHeader
+from auditcast.schemas.formats.base import TAKEN, Judgement, Option, Pieces, Place, RequiredHeader, own_id
 from auditcast.schemas.formats.cloudevents import PLACED
 
 CONTENT_TYPES = {"ndjson": "application/x-ndjson", "json": "application/json", "text": "text/plain; charset=utf-8"}
@@ -69,6 +69,10 @@ class Ndjson:
         if not body.endswith(b"\n"):
             raise ValueError("the last line is not ended")
         return Pieces(b"", body[:-1].split(b"\n"), b"\n", b"\n")
+
+    def event_id(self, piece: bytes) -> str:
+        """The CloudEvent's own."""
+        return own_id(piece)
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """Any 2xx."""

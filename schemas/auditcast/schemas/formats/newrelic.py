@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from auditcast.schemas.attributes import ms_of
 from auditcast.schemas.events import CloudEvent
@@ -40,7 +40,16 @@ class _Batch(Struct):
     logs: list[msgspec.Raw]
 
 
+class _Attributes(Struct):
+    event_id: str = field(name="event.id")
+
+
+class _Log(Struct):
+    attributes: _Attributes
+
+
 _batch = msgspec.json.Decoder(tuple[_Batch]).decode
+_log = msgspec.json.Decoder(_Log).decode
 
 
 class _Rendering:
@@ -124,6 +133,10 @@ class NewRelic:
         [batch] = _batch(body)
         head = b'[{"common":%b,"logs":[' % bytes(batch.common)
         return Pieces(head, [bytes(log) for log in batch.logs], b",", b"]}]")
+
+    def event_id(self, piece: bytes) -> str:
+        """An attribute of the log."""
+        return _log(piece).attributes.event_id
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """Any 2xx; it is 202, and says nothing of single logs."""

@@ -6,6 +6,7 @@ The event itself is in `raw_data`, so that nothing is lost in the mapping (ocsf_
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec import Struct
 
 from auditcast.schemas.events import CloudEvent
 from auditcast.schemas.formats.base import (
@@ -23,6 +24,17 @@ from auditcast.schemas.formats.ocsf_mapping import mapped
 
 _NAME = r"(?:[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?)?"
 _encode = msgspec.json.Encoder().encode
+
+
+class _Metadata(Struct):
+    uid: str
+
+
+class _Mapped(Struct):
+    metadata: _Metadata
+
+
+_mapped = msgspec.json.Decoder(_Mapped).decode
 
 
 class _Rendering:
@@ -70,6 +82,10 @@ class Ocsf:
     def pieces(self, body: bytes) -> Pieces:
         """The array's items."""
         return array_pieces(body)
+
+    def event_id(self, piece: bytes) -> str:
+        """The event's `uid` in its metadata."""
+        return _mapped(piece).metadata.uid
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """Any 2xx."""

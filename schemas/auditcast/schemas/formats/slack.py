@@ -176,6 +176,10 @@ class Slack:
         """None: a digest is one text."""
         raise ValueError("a message for Slack cannot be taken apart")
 
+    def event_id(self, piece: bytes) -> str:
+        """None: a digest has no pieces."""
+        raise ValueError("a message for Slack cannot be taken apart")
+
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """200 and the word `ok`."""
         said = answer.strip()

@@ -20,6 +20,7 @@ from auditcast.schemas.formats.base import (
     Pieces,
     Place,
     RequiredHeader,
+    own_id,
 )
 from auditcast.schemas.formats.chained import MAX_CHAINED_BYTES, chained
 
@@ -110,6 +111,10 @@ class Splunk:
         if any("event" not in _envelope(line) for line in lines):
             raise ValueError("a line is no envelope of an event")
         return Pieces(b"", lines, b"\n", b"")
+
+    def event_id(self, piece: bytes) -> str:
+        """That of the event in the envelope."""
+        return own_id(_envelope(piece).get("event", msgspec.Raw()))
 
     def judge(self, status: int, answer: bytes, events: int) -> Judgement | None:
         """A 200 with code 0; a 400 about one event: those before it are indexed, those behind it were not read."""
