@@ -317,8 +317,8 @@ class Attempted(Struct, frozen=True, kw_only=True):
     """One attempt, for who asks later (in `audit.attempts`): of the events `first_event` to `last_event` of a batch.
 
     `number` counts the attempts of this copy from 1 on; `fate` says what followed: `delivered`, `retry-1` to `-5`,
-    `dead-letter`, `parked` (it stays there), `split`, or `none` (a test). An attempt that was taken `partly` has, behind
-    its own record, one more for each stretch of its events that fared alike, with the same `number` and `attempt`.
+    `dead-letter`, `parked` (it stays there), `split`, or `none` (a test). An attempt that was taken `partly` has behind
+    its own record one more for each stretch of its events that fared alike, with the same `number` and `attempt`.
     """
 
     destination: str

@@ -42,7 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     alert_to: Annotated[
         tuple[str, ...],
         Meta(
-            description="Who gets the alerts of destinations that have neither addresses nor owners, separated by commas"
+            description="Who gets the alerts of destinations that have neither addresses nor owners, with commas between"
         ),
     ] = ()
     console_url: Annotated[
