@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from auditcast.processors import controls
+from auditcast.processors.keys import Keys
 from auditcast.processors.partition import LogRecord
 from auditcast.processors.roster import Roster
 from auditcast.processors.state import State
@@ -84,7 +85,7 @@ class Controls:
         self._known = known
         self._destination = known[0].revision.destination
         self._sealer = sealer
-        self._roster = Roster(partition, 0, State(), sealer)
+        self._roster = Roster(partition, 0, State(), Keys(sealer, signer=None))
         self._found: list[RevisionInForce] = []
 
     @property

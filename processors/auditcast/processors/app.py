@@ -39,6 +39,9 @@ FINISH_SECONDS = 4.0
 LEAVE_SECONDS = 7.5
 """How long stopping may take in all."""
 
+VIEW_SECONDS = 60.0
+"""How long reading the destinations may take."""
+
 GARBAGE_OBJECTS = 20_000
 """New objects after which Python looks for cycles among them; its own 700 are less than half a chunk."""
 
@@ -72,7 +75,15 @@ class _Processor:
         self._loop = asyncio.get_running_loop()
         self._app = faust_app(connection, topics, folder)
         group = _FaustGroup(self._app, topics.events)
-        self._worker = Worker(connection, keys, count_partitions(connection), group, metrics=metrics, failed=end)
+        self._worker = Worker(
+            connection,
+            keys,
+            count_partitions(connection),
+            group,
+            metrics=metrics,
+            caught_up=lambda: self._view.wait_caught_up(VIEW_SECONDS),
+            failed=end,
+        )
         self._view = View(connection, topics.destinations, self._changed, self._lost_sight)
         _connect(self._app, topics, self._worker, end)
 

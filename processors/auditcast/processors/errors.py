@@ -5,6 +5,7 @@ AuditcastError (schemas/errors.py)
     ├── MissingLink        a stream is in force and its chain is lost
     ├── MissingState       all that was known of a partition is lost
     ├── AlienState         what is known is of another log than the one at hand
+    ├── TooNew             a revision in force says what this release does not know
     ├── LostWrite          the broker refused a write for good
     └── PartitionsChanged  the events topic was given another number of partitions
 """
@@ -41,6 +42,13 @@ class AlienState(Crash):
             f"{topic}/{partition} {problem}, so it was made anew or has lost records: restore it, or delete the links"
             " topic and the processors' consumer group to begin every chain anew"
         )
+
+
+class TooNew(Crash):
+    """A later release has put in force what this one does not know: it would make other batches of the same log."""
+
+    def __init__(self, destination: str, problem: str) -> None:
+        super().__init__(f"destination {destination} {problem}, and a later release has put that in force: upgrade")
 
 
 class LostWrite(Crash):

@@ -86,7 +86,7 @@ class Partition:
         """`durable` is all that lay in the links topic; raises `MissingLink` if a stream in force has none."""
         self.place = place
         self.windows = Windows()
-        self.roster = Roster(place.partition, committed, durable, keys.sealer)
+        self.roster = Roster(place.partition, committed, durable, keys)
         self.skips = Skips(durable)
         self.hours = Hours(keys.signer, self.roster.streams()) if keys.signer is not None else None
         self._committed = committed
@@ -126,7 +126,8 @@ class Partition:
     def step(self, record: LogRecord) -> list[Effect] | None:
         """Take the next record; None stands for no effects. Raises nothing that a record's content can cause.
 
-        Raises `AlienState` if the log is not the one that the state is of.
+        But `AlienState` if the log is not the one that the state is of, and `TooNew` or `WrongSealingKey` if another
+        worker has made of the record what this one cannot.
         """
         effects: list[Effect] | None = None
         if record.timestamp >= self.windows.earliest:

@@ -3,24 +3,25 @@
 from collections.abc import Iterable
 
 from auditcast.processors import state
-from auditcast.processors.errors import MissingLink
+from auditcast.processors.errors import MissingLink, TooNew
+from auditcast.processors.keys import Keys
 from auditcast.processors.stream import Reached, Stream
 from auditcast.schemas.chain import GENESIS, stream_epoch, stream_name
-from auditcast.schemas.errors import InvalidDestination, Undecodable
+from auditcast.schemas.errors import InvalidDestination, Undecodable, WrongSealingKey
 from auditcast.schemas.formats import FORMATS, rendering
 from auditcast.schemas.manifests import FIRST
 from auditcast.schemas.records import Link, ManifestLink, Revision, RevisionInForce
-from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.redactions import unknown_fields
 
 
 class Roster:
     """The streams of one partition; changed by revisions only, each from its own offset on."""
 
-    def __init__(self, partition: int, committed: int, durable: state.State, sealer: Sealer) -> None:
+    def __init__(self, partition: int, committed: int, durable: state.State, keys: Keys) -> None:
         """As it was at the offset `committed`; raises `MissingLink`."""
         self._partition = partition
         self._committed = committed
-        self._sealer = sealer
+        self._keys = keys
         self._durable = durable
         self._in_force: dict[str, RevisionInForce] = {}
         self._streams: dict[str, Stream] = {}
@@ -52,12 +53,13 @@ class Roster:
     def check(self, revision: Revision) -> None:
         """Raise `Undecodable` if a revision that is above the one in force cannot be obeyed."""
         name = revision.destination
-        if revision.format not in FORMATS:
-            raise Undecodable(f"destination {name} wants format {revision.format!r}: upgrade auditcast first")
+        problem = _unknown(revision)
+        if problem:
+            raise Undecodable(f"destination {name} {problem}: upgrade auditcast first")
         try:
-            rendering(revision.format, revision.options)
-        except InvalidDestination as error:
-            raise Undecodable(f"destination {name} cannot be obeyed, {error}: upgrade auditcast first") from None
+            self._keys.salt(revision)
+        except WrongSealingKey as error:
+            raise Undecodable(f"destination {name} cannot be obeyed, {error}") from None
         held = self._in_force.get(name)
         if held is not None and _lasting(held.revision) != _lasting(revision):
             raise Undecodable(f"destination {name} has changed its scope or epoch: add a new destination instead")
@@ -73,9 +75,11 @@ class Roster:
         """Put `revision` in force from `offset` on; the destination's window must be closed.
 
         What is returned must be durable: the entry, and link 0 if this begins a stream; so must its first `manifest`.
+        Raises `TooNew` and `WrongSealingKey` for what was in force here before.
         """
         name = revision.destination
         entry = self.entered(offset) or self._enter(revision, offset, timestamp)
+        _must_know(entry)
         state.insert(self._durable.revisions.setdefault(name, []), entry)
         self._in_force[name] = entry
         stream = self._streams.get(name)
@@ -83,7 +87,7 @@ class Roster:
         if stream is None and revision.state != "deleted":
             stream, first = self._create(entry)
         if stream is not None:
-            stream.obey(entry, self._sealer)
+            stream.obey(entry, self._keys)
             self._index(stream)
         return entry, first
 
@@ -138,7 +142,7 @@ class Roster:
             for note in self._durable.notes.get(entry.stream, ())
             if manifest.offset <= note.offset < self._committed
         ]
-        stream = Stream(self._partition, entry, Reached(link, manifest, notes), self._sealer)
+        stream = Stream(self._partition, entry, Reached(link, manifest, notes), self._keys)
         self._streams[entry.revision.destination] = stream
         return stream
 
@@ -150,6 +154,7 @@ class Roster:
         self._in_force[name] = entry
         if entry.revision.state == "deleted":
             return
+        _must_know(entry)
         link = self._durable.links.get(entry.stream)
         if link is None:
             raise MissingLink(entry.stream)
@@ -171,6 +176,24 @@ class Roster:
             index.pop(scope, None)
         if revision.workspace:
             (self.keys.add if streams else self.keys.discard)(revision.workspace.encode())
+
+
+def _unknown(revision: Revision) -> str:
+    """What in `revision` this release does not know; empty if it can obey all of it."""
+    if revision.format not in FORMATS:
+        return f"wants format {revision.format!r}"
+    try:
+        rendering(revision.format, revision.options)
+    except InvalidDestination as error:
+        return f"cannot be obeyed, {error}"
+    fields = unknown_fields(revision)
+    return f"redacts {', '.join(fields)}, of which nothing is known here" if fields else ""
+
+
+def _must_know(entry: RevisionInForce) -> None:
+    problem = _unknown(entry.revision)
+    if problem:
+        raise TooNew(entry.revision.destination, problem)
 
 
 def _sharing(stream: Stream) -> tuple[str, str, str]:

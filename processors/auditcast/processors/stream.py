@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from auditcast.processors.effects import PutBatch
+from auditcast.processors.keys import Keys
 from auditcast.processors.skips import DISABLED, UNENTITLED
 from auditcast.schemas.chain import NO_GAP, batch_id, body_digest, link_digest
 from auditcast.schemas.formats import FORMATS, Place, rendering
 from auditcast.schemas.manifests import size_of
 from auditcast.schemas.records import Batch, Link, ManifestLink, NoteEntered, RevisionInForce
 from auditcast.schemas.redactions import redaction
-from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.selection import selection
 
 NO_ROOM = -1
@@ -58,8 +58,8 @@ class Stream:
         "size",
     )
 
-    def __init__(self, partition: int, rule: RevisionInForce, reached: Reached, sealer: Sealer) -> None:
-        """`sealer` opens what the rule has sealed; raises `WrongSealingKey`, as `obey` does."""
+    def __init__(self, partition: int, rule: RevisionInForce, reached: Reached, keys: Keys) -> None:
+        """`keys` open what the rule has sealed; raises `WrongSealingKey`, as `obey` does."""
         self.name = rule.stream
         self.partition = partition
         self.link = reached.link
@@ -69,17 +69,17 @@ class Stream:
         self.covered = reached.link.last_offset
         self.events: list[bytes] = []
         self.opened = self.opened_at = self.last_offset = self.size = 0
-        self.obey(rule, sealer)
+        self.obey(rule, keys)
 
-    def obey(self, rule: RevisionInForce, sealer: Sealer) -> None:
+    def obey(self, rule: RevisionInForce, keys: Keys) -> None:
         """Collect under `rule` from now on; the window must be closed."""
         revision = rule.revision
         form = FORMATS[revision.format]
-        salt = sealer.open(f"{revision.destination}/salt", revision.salt) if revision.hashed else ""
+        salt = keys.salt(revision)
         self.rule = rule
         self.rendering = rendering(revision.format, revision.options)
         self.selects = selection(revision)
-        self.redacts = redaction(revision, salt.encode())
+        self.redacts = redaction(revision, salt) if revision.collecting else None
         room = min(revision.max_body_bytes, form.max_body_bytes) - self.rendering.envelope_bytes
         self.room = room if revision.collecting else NO_ROOM
         self.idle = "" if revision.collecting else DISABLED if revision.state != "active" else UNENTITLED

@@ -19,6 +19,7 @@ from auditcast.processors.owned import Owned, load, lost
 from auditcast.processors.partition import LogRecord, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer, producer
+from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.records import Revision
 
 log = logging.getLogger(__name__)
@@ -59,15 +60,17 @@ class Worker:
         group: Group,
         *,
         metrics: Metrics,
+        caught_up: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """`failed` ends the process."""
+        """`caught_up` blocks until all revisions that there are were `revised`; `failed` ends the process."""
         self._connection = connection
         self._keys = keys
         self._topic = Topics(connection.topic_prefix).events
         self.partitions = partitions
         self._group = group
         self._metrics = metrics
+        self._caught_up = caught_up
         self._failed = failed
         self._reader = LogReader(connection)
         self._owned: dict[int, asyncio.Task[Owned]] = {}
@@ -98,7 +101,7 @@ class Worker:
     async def _load(self, partition: int) -> Owned:
         place = Place(self._topic, partition, self.partitions)
         try:
-            owned = await asyncio.to_thread(load, self._connection, self._reader, place, self._keys, self._metrics)
+            owned = await self._loaded(place)
             if partition in self._missed:
                 self._missed.discard(partition)
                 await self._group.seek(partition, owned.next)
@@ -110,6 +113,16 @@ class Worker:
         for revision in self._revisions.values():
             self._offer(owned, revision)
         return owned
+
+    async def _loaded(self, place: Place) -> Owned:
+        ours = (self._connection, self._reader, place, self._keys, self._metrics)
+        try:
+            return await asyncio.to_thread(load, *ours)
+        except WrongSealingKey as error:
+            # Unless the destination was deleted, for its key is lost.
+            log.warning("destination.sealed", extra={"partition": place.partition, "detail": str(error)})
+            await asyncio.to_thread(self._caught_up)
+            return await asyncio.to_thread(load, *ours)
 
     def _ready(self) -> list[tuple[int, Owned]]:
         return [
@@ -179,6 +192,8 @@ class Worker:
         if held is not None and held.order >= revision.order:
             return
         self._revisions[revision.destination] = controls.for_log(revision)
+        if revision.state == "deleted":
+            self._keys.deleted.add(revision.destination)
         for _, owned in self._ready():
             self._offer(owned, self._revisions[revision.destination])
 

@@ -51,6 +51,17 @@ def redaction(revision: Revision, salt: bytes) -> Redaction | None:
     return redacted
 
 
+def unknown_fields(revision: Revision) -> list[str]:
+    """Fields that `revision` redacts and this release cannot, which a later one may."""
+    return [field for field in revision.dropped if not _is_among(field, DROPPABLE)] + [
+        field for field in revision.hashed if not _is_among(field, HASHABLE)
+    ]
+
+
+def _is_among(field: str, known: Sequence[str]) -> bool:
+    return field in known or field.startswith(METADATA)
+
+
 def _paths(fields: Sequence[str]) -> list[list[str]]:
     """Each as an object's name, if any, and a member's; a key of metadata may itself have dots."""
     return [field.split(".", 1) for field in fields]

@@ -14,6 +14,7 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions
+from auditcast.processors.keys import Keys
 from auditcast.processors.stream import Reached, Stream
 from auditcast.processors.windows import Windows
 from auditcast.schemas.admission import admit
@@ -50,7 +51,7 @@ def batched(event: bytes) -> Batch:
     rule = RevisionInForce(offset=0, timestamp=0, stream=name, revision=revision)
     link = Link(stream=name, sequence=0, last_event=0, last_offset=0, digest=GENESIS)
     manifest = ManifestLink(stream=name, until=0, offset=0, sequence=0, last_event=0, digest=GENESIS, manifest=FIRST)
-    stream = Stream(0, rule, Reached(link, manifest, []), Sealer([new_key()]))
+    stream = Stream(0, rule, Reached(link, manifest, []), Keys(Sealer([new_key()]), None))
     Windows().open(stream, 1, 1_736_937_000_456)
     stream.events.append(admit(event)[1])
     return stream.close().batch

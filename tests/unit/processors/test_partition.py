@@ -9,15 +9,16 @@ import pytest
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutManifest, PutState
-from auditcast.processors.errors import AlienState, MissingLink, MissingState
+from auditcast.processors.errors import AlienState, MissingLink, MissingState, TooNew
 from auditcast.processors.keys import Keys
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.events import MAX_EVENT_BYTES
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.manifests import HOUR_MS
-from auditcast.schemas.records import AuditEvent, Batch, Note, Revision, RevisionInForce, Skipped
+from auditcast.schemas.records import AuditEvent, Batch, Note, Option, Revision, RevisionInForce, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.signing_keys import Signer, new_signing_key
 from auditcast.schemas.wire import encode
@@ -405,3 +406,56 @@ def test_a_stream_of_a_release_without_manifests_begins_to_have_them_where_it_wa
     assert not again.founding()
     (put,) = manifests(again.step(Record(2, T0 + HOUR_MS, None, b"")) or [])
     assert put.manifest.since == T0
+
+
+def hashing(sealer: Sealer, **changes: Any) -> dict[str, Any]:
+    return {"hashed": ["actor.id"], "salt": sealer.seal("dst_1/salt", "a salt"), **changes}
+
+
+def test_a_salt_that_no_key_opens_is_a_dead_letter_and_the_partition_goes_on() -> None:
+    log = Log()
+    log.obey()
+    (letter,) = letters(log.obey(number=2, **hashing(Sealer([new_key()]))))
+    assert "dst_1/salt was sealed with a key that AUDITCAST_SEALING_KEYS lacks" in letter.letter.detail
+    assert not letters(log.obey(number=3, **hashing(SEALER)))
+
+
+def test_a_salt_in_force_whose_key_is_lost_ends_the_process_unless_the_destination_is_deleted() -> None:
+    lost = Sealer([new_key()])
+    place = Place("audit.events", HOME, PARTITIONS)
+    old = Partition(place, 0, state.State(), Keys(lost, None))
+    first = Record(0, T0, None, controls.control(revision(**hashing(lost)), HOME, lost))
+    found = old.step(first) or []
+    for committed in (0, 1):  # in force at the commit, and put in force again
+        with pytest.raises(WrongSealingKey, match="dst_1/salt"):
+            Partition(place, committed, durable(found), Keys(SEALER, None)).step(first)
+        core = Partition(place, committed, durable(found), Keys(SEALER, None, deleted={"dst_1"}))
+        core.step(first)
+        core.step(Record(1, T0, None, event()))
+        (batch,) = batches(core.step(Record(2, T0 + 30_000, None, b"")) or [])
+        assert b"usr_1" not in batch.body
+        core.step(Record(3, T0, None, event()))
+        deletion = controls.control(revision(number=2, state="deleted"), HOME, SEALER)
+        assert len(batches(core.step(Record(4, T0, None, deletion)) or [])) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "cloudevents/99"},
+        {"options": [Option("colour", "red")]},
+        {"dropped": ["actor"]},
+        hashing(SEALER, hashed=["outcome"]),
+    ],
+)
+def test_what_a_later_release_wants_is_a_dead_letter_or_ends_the_process_if_it_is_in_force(
+    changes: dict[str, Any],
+) -> None:
+    log = Log()
+    (letter,) = letters(log.obey(**changes))
+    assert "upgrade auditcast first" in letter.letter.detail
+    assert not log.put(event())
+    entry = RevisionInForce(offset=0, timestamp=T0, stream="dst_1-0-e", revision=revision(**changes))
+    later = state.State(revisions={"dst_1": [entry]})
+    with pytest.raises(TooNew, match="upgrade"):
+        Partition(log.core.place, 1, later, Keys(SEALER, SIGNER))
