@@ -22,17 +22,21 @@ LOOKED_AT = 8 * SHOWN_BYTES
 SHORTEST = 6
 """Characters of the shortest text that is struck out; shorter ones occur by chance, and hold no secret."""
 
-STRUCK = "***"
+STRUCK = b"***"
 
-_ESCAPE = re.compile("%..")
+_MARKUP = re.compile("[&<>]")
 
 
 def shown(body: bytes, credentials: Sequence[str], url: httpx.URL) -> str:
     """The beginning of `body` for people: no `credentials`, nothing that the path or query of `url` may hold."""
     forms = _forms((*credentials, *_in_url(url))) if len(body) >= SHORTEST else []
-    text = body[: 4 * LOOKED_AT].decode(errors="replace")
+    found = body[: 4 * LOOKED_AT]
+    low = found.lower()
     for form in forms:
-        text = text.replace(form, STRUCK)
+        if form in low:
+            found = _without(found, low, form)
+            low = found.lower()
+    text = found.decode(errors="replace")
     if len(body) > 4 * LOOKED_AT and forms:
         # The end of what was looked at may cut a credential in two.
         text = text[: -len(forms[0])]
@@ -42,25 +46,39 @@ def shown(body: bytes, credentials: Sequence[str], url: httpx.URL) -> str:
     return visible.encode()[:SHOWN_BYTES].decode(errors="ignore")
 
 
+def _without(text: bytes, low: bytes, form: bytes) -> bytes:
+    """`text` with STRUCK where `form` stands in `low`, which is `text` in lower case."""
+    kept, end = [], 0
+    while (at := low.find(form, end)) >= 0:
+        kept.append(text[end:at])
+        end = at + len(form)
+    return STRUCK.join((*kept, text[end:]))
+
+
 @lru_cache(4096)
-def _forms(texts: tuple[str, ...]) -> list[str]:
-    """Everything that `texts` may have been written as, the longest first."""
-    forms = {form for text in texts for form in (text, *_written(text)) if len(form) >= SHORTEST}
+def _forms(texts: tuple[str, ...]) -> list[bytes]:
+    """Everything that `texts` may have been written as, in lower case, the longest first."""
+    written = {form for text in texts for form in (text, *_written(text)) if len(form) >= SHORTEST}
+    forms = {form.encode().lower() for form in written}
     return sorted(forms, key=lambda form: (-len(form), form))
 
 
 def _written(text: str) -> Iterator[str]:
-    """`text` as the usual encodings have it."""
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text)[1:-1].replace("/", "\\/")  # as PHP has it
+    """`text` as the usual encodings have it, in any case."""
+    escaped = json.dumps(text)[1:-1]
+    yield escaped
+    yield escaped.replace("/", "\\/")  # as PHP has it
+    yield _MARKUP.sub(lambda sign: f"\\u{ord(sign[0]):04x}", escaped)  # as Go has it
     yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield html.escape(text)
+    marked = html.escape(text)
+    yield marked
+    yield marked.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield marked.replace("&#x27;", "&#39;").replace("/", "&#x2F;").replace("=", "&#x3D;").replace("`", "&#x60;")
     for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):
         yield encoded
-        yield _ESCAPE.sub(lambda escape: escape[0].lower(), encoded)
+        yield quote(encoded, safe="")  # a query within a query
     raw = text.encode()
     yield raw.hex()
-    yield raw.hex().upper()
     for before in range(3):
         # Base64 of anything that contains the text: its letters depend on how many bytes stand before it, modulo 3,
         # but for those at both ends, which hold bits of its neighbours.
