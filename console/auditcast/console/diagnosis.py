@@ -36,6 +36,10 @@ BY_REASON: Mapping[str, str] = MappingProxyType(
             "A setting is not allowed where the deliverers run: correct it with 'auditcast destinations edit {id}';"
             " if it is the host, the deliverers need the same AUDITCAST_ALLOWED_NETWORKS as this command."
         ),
+        "halted": (
+            "It was paused while a batch was sent in parts: the rest of it is delivered after 'auditcast destinations"
+            " resume {id}'."
+        ),
         "address-forbidden": (
             "Deliveries go only to public addresses, at port 443 or from 1024 on: use such a URL; or the operator names"
             " the network of {host} in AUDITCAST_ALLOWED_NETWORKS, for the deliverers and for this command."

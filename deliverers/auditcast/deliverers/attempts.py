@@ -21,7 +21,7 @@ from auditcast.deliverers.parts import Part, part_id
 from auditcast.deliverers.redaction import shown
 from auditcast.deliverers.request import Headers, headers, question
 from auditcast.deliverers.transport import Answer
-from auditcast.schemas.formats import Format, rendering
+from auditcast.schemas.formats import Format
 from auditcast.schemas.records import Attempt, Batch
 from auditcast.schemas.signing_keys import Signer
 
@@ -40,6 +40,7 @@ class Errand(Struct, frozen=True):
     batch: Batch
     kind: Format
     target: Target
+    content_type: str
     replay: str
 
 
@@ -109,7 +110,7 @@ class Sender:
             errand.batch,
             custom=target.headers,
             key=key,
-            content_type=rendering(errand.kind.name, revision.options).content_type,
+            content_type=errand.content_type,
             agent=self._agent,
             now=int(at),
             part=part,

@@ -44,7 +44,7 @@ class Consents:
 
     def origin(self, target: Target) -> str:
         """As whom `target` is sent to."""
-        return self._origin or httpx.URL(target.revision.base_url).host
+        return self._origin or target.platform
 
     def holds(self, target: Target) -> bool:
         """Whether its receiver has consented, under this URL."""

@@ -11,8 +11,9 @@ from auditcast.deliverers.outcomes import Failed, Outcome, Piece, Reason, Verdic
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.parts import Part, halves, part_of
 from auditcast.deliverers.repeats import Repeats, Seen
-from auditcast.schemas.formats import FORMATS, Format
-from auditcast.schemas.records import Batch, Delivery
+from auditcast.schemas.errors import InvalidDestination
+from auditcast.schemas.formats import FORMATS, Format, rendering
+from auditcast.schemas.records import Batch, Delivery, Revision
 
 NOT_TRIED = "an earlier part of the batch was not taken, so this one was not sent"
 
@@ -46,18 +47,25 @@ class Courier:
             kind = _format(batch, seen)
             part = _part(batch, kind, delivery)
             target = await self._destinations.target(batch, self._wait_s)
+            errand = Errand(batch, kind, target, _content_type(kind, target.revision), delivery.replay)
         except Failed as failure:
             return [Piece(delivery.first_event, delivery.last_event, unsent(parcel, failure))]
-        pieces = await self._send(Errand(batch, kind, target, delivery.replay), part)
+        pieces = await self._send(parcel, errand, part)
         if not part.first_event and all(piece.outcome.verdict in _TAKEN for piece in pieces):
             self._repeats.delivered(batch)
         return pieces
 
-    async def _send(self, errand: Errand, whole: Part) -> list[Piece]:
+    async def _send(self, parcel: Parcel, errand: Errand, whole: Part) -> list[Piece]:
         """Send `whole`, or halves of it in their order, until one is refused for any other reason than its events."""
         pieces: list[Piece] = []
         waiting = [whole]
         while waiting:
+            if pieces:
+                try:
+                    errand = await self._renewed(parcel, errand)
+                except Failed as failure:
+                    pieces += _behind(waiting, unsent(parcel, failure))
+                    break
             part = waiting.pop()
             outcome = await self._attempt(errand, part)
             if outcome.verdict is Verdict.SPLIT:
@@ -72,10 +80,19 @@ class Courier:
                 continue
             pieces.append(Piece(part.first_event, part.last_event, outcome))
             if outcome.reason not in (None, Reason.EVENTS_REFUSED):
-                left = _left(outcome)
-                pieces += [Piece(later.first_event, later.last_event, left) for later in reversed(waiting)]
+                pieces += _behind(waiting, _left(outcome))
                 break
         return pieces
+
+    async def _renewed(self, parcel: Parcel, errand: Errand) -> Errand:
+        """For the next part, which may go out an hour after the first: where to by now. Raises `Failed`."""
+        batch = errand.batch
+        if not parcel.claim.live:
+            raise Failed(Reason.HALTED, "another deliverer owns the batch by now, and sends it")
+        if self._destinations.halted(batch.destination):
+            raise Failed(Reason.HALTED, "it was paused while the batch was sent in parts")
+        target = await self._destinations.target(batch, self._wait_s)
+        return replace(errand, target=target, content_type=_content_type(errand.kind, target.revision))
 
     async def _attempt(self, errand: Errand, part: Part) -> Outcome:
         outcome = await self._sender.attempt(errand, part)
@@ -110,12 +127,29 @@ def _format(batch: Batch, seen: Seen) -> Format:
     return FORMATS[batch.format]
 
 
+def _content_type(kind: Format, revision: Revision) -> str:
+    """The content type that a destination chose; raises `Failed`.
+
+    The revision may be of another version of the format than the batch, with options that this one does not have.
+    """
+    known = {option.name for option in kind.options}
+    try:
+        return rendering(kind.name, [option for option in revision.options if option.name in known]).content_type
+    except InvalidDestination as error:
+        raise Failed(Reason.DESTINATION_INVALID, str(error)) from None
+
+
 def _part(batch: Batch, kind: Format, delivery: Delivery) -> Part:
     """What a copy is of; raises `Failed`."""
     try:
         return part_of(batch, kind, delivery.first_event, delivery.last_event)
     except ValueError as error:
         raise Failed(Reason.UNREADABLE, f"a part of {batch.id} cannot be made: {error}") from None
+
+
+def _behind(waiting: list[Part], outcome: Outcome) -> list[Piece]:
+    """The parts that were not sent any more, the last of which stands first."""
+    return [Piece(part.first_event, part.last_event, outcome) for part in reversed(waiting)]
 
 
 def _left(outcome: Outcome) -> Outcome:

@@ -1,6 +1,7 @@
 """Where to send and how to sign, from the newest revision of a destination, opened once."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
@@ -26,6 +27,9 @@ SHORTEST_CREDENTIAL = 6
 """Shorter header values are no credentials, and too likely to occur by chance."""
 
 
+_HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
+
+
 class Target(Struct, frozen=True):
     """A destination as a delivery needs it; what it has sealed is in the clear here, so it is never shown."""
 
@@ -38,6 +42,9 @@ class Target(Struct, frozen=True):
     keys: Keys
     credentials: list[str]
     """What must not appear where people look, the longest first."""
+
+    platform: str = ""
+    """The host of its base URL."""
 
     def __repr__(self) -> str:
         return f"Target({self.url.host})"
@@ -149,11 +156,23 @@ def _opened(raw: bytes, sealer: Sealer, allowed: Sequence[Network]) -> Target:
         keys = Keys(key_of(secret), key_of(coming) if coming else b"", revision.rotation_ends)
         secrets = [secret, *([coming] if coming else ()), *(_parts_of(url) if link else ())]
         credentials = _credentials(secrets, headers)
-        return Target(revision, revision.order, url, checked_headers(headers), keys, credentials)
+        given, platform = checked_headers(headers), _platform(revision)
+        return Target(revision, revision.order, url, given, keys, credentials, platform)
     except (InvalidDestination, ValueError) as error:
         raise Failed(Reason.DESTINATION_INVALID, str(error)) from None
     except httpx.InvalidURL:
         raise Failed(Reason.DESTINATION_INVALID, "url: has a host that is no valid name") from None
+
+
+def _platform(revision: Revision) -> str:
+    """The host of its base URL, which only a receiver that is asked for its consent needs to be told."""
+    try:
+        host = httpx.URL(revision.base_url).raw_host.decode("ascii")
+    except httpx.InvalidURL:
+        host = ""
+    if revision.handshake and not _HOST.fullmatch(host):
+        raise InvalidDestination("base URL", "has no host that could ask for consent")
+    return host
 
 
 def _unsealed(revision: Revision, sealer: Sealer) -> tuple[str, str, Headers, str]:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     FORMAT_UNKNOWN = "format-unknown"
     SEALED = "cannot-unseal"
     DESTINATION_INVALID = "destination-invalid"
+    HALTED = "halted"
     # The way there.
     ADDRESS_FORBIDDEN = "address-forbidden"
     NAME_UNKNOWN = "name-unknown"

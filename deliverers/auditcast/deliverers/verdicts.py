@@ -24,6 +24,7 @@ BY_REASON: Mapping[Reason, Verdict] = MappingProxyType(
         Reason.REVISION_UNKNOWN: Verdict.RETRY,
         Reason.FORMAT_UNKNOWN: Verdict.RETRY,
         Reason.SEALED: Verdict.RETRY,
+        Reason.HALTED: Verdict.RETRY,
         Reason.RESOLVER_FAILED: Verdict.RETRY,
         Reason.PROXY_UNREACHABLE: Verdict.RETRY,
         # What the customer asks for is not allowed, or not possible.

@@ -29,7 +29,7 @@ def answered(headers: Mapping[str, str], status: int = 200) -> Answer:
 
 def target(url: str = "https://a.example.com/x?y=1", destination: str = "dst_1") -> Target:
     revision = Revision(destination=destination, number=1, nonce="", state="active", changed_at=0, epoch="e")
-    return Target(revision, revision.order, httpx.URL(url), [], Keys(b"k"), [])
+    return Target(revision, revision.order, httpx.URL(url), [], Keys(b"k"), [], ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +195,24 @@ async def test_a_question_that_is_not_answered_fails_as_a_delivery_does(asked: A
     [piece] = await asked.deliver()
     assert piece.outcome.reason == "destination-invalid"
     assert set(asked.methods) == {"OPTIONS"}
+
+
+@pytest.mark.parametrize("base_url", ["https://x\r\ny", f"https://{'a' * 70_000}", "", "not a URL", "https://["])
+async def test_who_has_no_name_asks_for_nothing_and_ends_no_process(asked: Asked, base_url: str) -> None:
+    asked.register("/says", handshake=True, base_url=base_url)
+    [piece] = await asked.deliver()
+    assert (piece.outcome.reason, piece.outcome.verdict) == ("destination-invalid", Verdict.DEAD)
+    assert not asked.methods
+    asked.register("/ok", base_url=base_url)
+    [piece] = await asked.deliver()
+    assert piece.outcome.verdict is Verdict.DELIVERED
+
+
+async def test_a_name_beyond_ascii_asks_as_name_servers_have_it(asked: Asked) -> None:
+    asked.consent = "WebHook-Allowed-Origin: xn--mller-kva.example\r\n"
+    asked.register("/says", handshake=True, base_url="https://müller.example/x")
+    await asked.deliver()
+    assert [each.headers["webhook-request-origin"] for each in asked.receiver.requests] == ["xn--mller-kva.example"] * 2
 
 
 async def test_another_url_needs_another_consent_and_a_test_asks_anew(asked: Asked) -> None:

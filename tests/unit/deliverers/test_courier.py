@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from auditcast.console.demo.ledger import Ledger
 from auditcast.deliverers.courier import NOT_TRIED
 from auditcast.deliverers.outcomes import Failed, Piece, Reason, Verdict
+from auditcast.deliverers.parcels import Claim
 from auditcast.schemas.chain import GENESIS, body_digest, digest_of
 from auditcast.schemas.formats import FORMATS
-from auditcast.schemas.records import Delivery
+from auditcast.schemas.records import Delivery, Option
 from tests.bodies import numbered
-from tests.hostile import Hostile, Request
-from tests.unit.deliverers.parcels import batch
+from tests.hostile import Hostile, Request, Said
+from tests.unit.deliverers.parcels import batch, parcel
 from tests.unit.deliverers.telling import Telling
 from tests.unit.deliverers.world import BATCH, BODY, EVENTS, FIRST, HALF, LAST, ONE, QUARTER, SECRET, TOLD, World
 
@@ -90,6 +91,56 @@ async def test_halves_of_halves_until_they_are_taken_in_order(world: World) -> N
     # All of it was taken, so that it is a repeat from now on.
     await world.deliver()
     assert len(taken(world)) == 4
+
+
+def meanwhile(world: World, change: Callable[[], None]) -> None:
+    """Have something change as soon as the receiver has taken a first quarter of a batch."""
+
+    def answer(request: Request) -> Said:
+        if len(request.body) > QUARTER:
+            return Said(413)
+        change()
+        return Said(200)
+
+    world.receiver.says = answer
+    world.register("/says")
+
+
+async def test_a_pause_holds_between_the_parts_of_a_batch(world: World) -> None:
+    meanwhile(world, lambda: world.register("/says", number=2, paused=True))
+    pieces = await world.deliver()
+    assert [end for end in ends(pieces) if end[2] is not Verdict.SPLIT] == [
+        (101, 102, Verdict.DELIVERED),
+        (103, 104, Verdict.RETRY),
+        (105, 108, Verdict.RETRY),
+    ]
+    assert {(piece.outcome.reason, piece.outcome.attempt) for piece in pieces[-2:]} == {("halted", None)}
+    assert len(world.receiver.requests) == 3
+
+
+async def test_later_parts_go_where_the_destination_leads_by_then(world: World) -> None:
+    meanwhile(world, lambda: world.register("/ok", number=2))
+    assert {end[2] for end in ends(await world.deliver())} == {Verdict.SPLIT, Verdict.DELIVERED}
+    assert world.receiver.paths() == ["/says", "/says", "/says", "/ok", "/ok"]
+
+
+async def test_no_more_parts_are_sent_once_the_batch_is_somebody_elses(world: World) -> None:
+    claim = Claim("audit.batches", 0)
+    meanwhile(world, lambda: setattr(claim, "live", False))
+    await world.courier.deliver(parcel(BATCH, claim=claim))
+    assert len(world.receiver.requests) == 3
+    # Nor does it count as delivered, should it come back.
+    await world.deliver()
+    assert len(world.receiver.requests) == 10
+
+
+@pytest.mark.parametrize(("name", "value"), [("content_type", "evil\r\nX-Evil: yes"), ("of_a_later_version", "x")])
+async def test_options_that_the_batchs_format_does_not_have_end_no_process(world: World, name: str, value: str) -> None:
+    world.register("/ok", options=[Option(name, value)])
+    [piece] = await world.deliver()
+    expected = (Verdict.DELIVERED, None) if name.startswith("of_") else (Verdict.DEAD, "destination-invalid")
+    assert (piece.outcome.verdict, piece.outcome.reason) == expected
+    assert not any("x-evil" in request.headers for request in world.receiver.requests)
 
 
 async def test_a_single_event_that_is_too_large_stops_nobody_but_itself(world: World) -> None:
