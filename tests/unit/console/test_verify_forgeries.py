@@ -148,7 +148,8 @@ def test_a_genuine_event_beside_a_forged_one_still_seals_its_batch(sender: Sende
     events = [line for batch in (sender.batch(2), sender.batch(2)) for line in lines_of(batch)]
     manifest = manifest_line(sender.manifest(1))
     forged = events[1].replace("viewer", "vIewer")
-    for lines in ([forged, *events], [*events, forged], [events[0], forged, events[1], *events[2:]]):
+    first, second, *rest = events
+    for lines in ([forged, *events], [*events, forged], [first, forged, second, *rest], [first, second, forged, *rest]):
         assert faults(tmp_path, *lines, manifest) == [{"kind": "contradiction", "sequence": 1}]
 
 
