@@ -97,7 +97,7 @@ class Courses:
         end = backfill.end if backfill.finished else reached + 1
         revision = decode_as(Revision, backfill.revision)
         course = Course(backfill.stream, revision.destination, backfill.first, end)
-        course.rule = Rule(revision, self._sealer)
+        course.rule = Rule(revision)
         self._backfills.append(course)
         self._put(course, revision)
 
@@ -106,7 +106,7 @@ class Courses:
         course = self._courses[destination] = Course(entries[0].stream, destination, 0, NEVER)
         entry = before(entries, self._part.begin)
         if entry is not None:
-            course.rule = Rule(entry.revision, self._sealer)
+            course.rule = Rule(entry.revision)
             self._put(course, entry.revision)
         elif not begins_stream(entries[0], self._part.partition):
             self.known_from[course.stream] = NEVER  # until something says more
@@ -132,7 +132,7 @@ class Courses:
             course = self._courses[revision.destination] = Course(stream, revision.destination, 0, NEVER)
         if self.known_from.get(course.stream) == NEVER:
             self.known_from[course.stream] = row.timestamp
-        course.rule = Rule(revision, self._sealer)
+        course.rule = Rule(revision)
         self._put(course, revision)
 
     def _put(self, course: Course, revision: Revision) -> None:

@@ -49,7 +49,7 @@ class Findings(Struct):
 
 
 class Gatherer:
-    """One reading; `count` hears of every record. Raises `BrokerUnavailable`, `WrongTopics`, `WrongSealingKey`."""
+    """One reading; `count` hears of every record. Raises `BrokerUnavailable`, `WrongTopics`, `Undecodable`."""
 
     def __init__(self, connection: Connection, asked: Asked, sealer: Sealer, count: Count) -> None:
         self._connection = connection

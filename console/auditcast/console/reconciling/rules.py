@@ -1,10 +1,10 @@
 """Which events a stream takes, under one revision. Pure."""
 
+from auditcast.schemas.errors import Undecodable
 from auditcast.schemas.events import CloudEvent
 from auditcast.schemas.formats import FORMATS, rendering
 from auditcast.schemas.records import Revision
 from auditcast.schemas.redactions import redaction
-from auditcast.schemas.sealing import Sealer
 from auditcast.schemas.selection import selection
 
 
@@ -13,14 +13,16 @@ class Rule:
 
     __slots__ = ("_redacts", "_rendering", "_room", "_selects", "revision")
 
-    def __init__(self, revision: Revision, sealer: Sealer) -> None:
-        """`sealer` opens the salt of hashed fields; raises `WrongSealingKey`."""
-        form = FORMATS[revision.format]
-        salt = sealer.open(f"{revision.destination}/salt", revision.salt) if revision.hashed else ""
+    def __init__(self, revision: Revision) -> None:
+        """Raises `Undecodable` if a later release has put it in force."""
+        form = FORMATS.get(revision.format)
+        if form is None:
+            raise Undecodable(f"destination {revision.destination} has format {revision.format!r}: upgrade auditcast")
         self.revision = revision
         self._rendering = rendering(revision.format, revision.options)
         self._selects = selection(revision)
-        self._redacts = redaction(revision, salt.encode())
+        # Only sizes matter here, and what is hashed has the same with any salt.
+        self._redacts = redaction(revision, b"")
         self._room = min(revision.max_body_bytes, form.max_body_bytes) - self._rendering.envelope_bytes
 
     def wants(self, event: CloudEvent) -> bool:
