@@ -41,9 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     alert_to: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Who gets the alerts of destinations that have neither addresses nor owners, with commas between"
-        ),
+        Meta(description="Who gets the alerts of destinations without addresses and owners, separated by commas"),
     ] = ()
     console_url: Annotated[
         str,
