@@ -19,6 +19,7 @@ from auditcast.console.verifying.verifier import Verifier
 from auditcast.schemas.manifests import HOUR_MS
 from auditcast.schemas.records import Batch
 from tests.received import BEGAN, PUBLIC_KEY, SECRET, Delivery, Sender, event
+from tests.unit.console.test_verify_exports import EXPORTS
 
 STREAMS = ("dst_a-3-00ff00ff00ff00ff", "dst_a-5-0123456789abcdef")
 CHAINED = ("stream", "sequence", "events", "opened", "format", "gap", "previous-digest", "digest")
@@ -267,3 +268,33 @@ def test_a_stored_event_that_is_not_what_came_is_found(
         assert code in (INCOMPLETE, FAULTY)
     else:
         assert code == FAULTY, kinds
+
+
+VALUES = [None, {}, [], -1, 10**19, 1e300, "", "x", True, [None], {"a": 1}, "\ud800"]
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The ways to everything in a JSON value."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(way for name, child in children for way in leaves(child, (*path, name)))]
+
+
+@given(st.data(), st.sampled_from(["deliveries", "events", *EXPORTS]))
+def test_no_value_anywhere_makes_it_fail(data: st.DataObject, what: str) -> None:
+    kept = Kept([[2, 1], [1]])
+    if what in EXPORTS:
+        form, export = EXPORTS[what]
+        told = export([each.body for each in Kept([[2, 1], [1]], form).told])
+        lines = [told] if "search of" in what and form != "splunk/1" else told.splitlines()
+    else:
+        lines = kept.lines if what == "deliveries" else kept.events
+    for _ in range(3):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        value = json.loads(lines[at])
+        way = data.draw(st.sampled_from(leaves(value)[1:]))
+        inner = value
+        for name in way[:-1]:
+            inner = inner[name]
+        inner[way[-1]] = data.draw(st.sampled_from(VALUES))
+        lines[at] = json.dumps(value)
+    verified(lines, kept.ends)

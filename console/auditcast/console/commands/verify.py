@@ -59,6 +59,10 @@ class _Verify(click.Command):
             raise CannotTell(f"no work can be done here: {problem.strerror or 'input or output failed'}") from None
         except MemoryError:
             raise CannotTell("there is not enough memory: verify fewer files at a time") from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as fault:  # noqa: BLE001  (a traceback ends with 1, and that says that something is missing)
+            raise CannotTell(f"auditcast has a fault, please report it: {type(fault).__name__}: {fault}") from None
 
 
 @click.command(cls=_Verify)

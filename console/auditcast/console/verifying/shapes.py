@@ -11,10 +11,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from auditcast.console.verifying import stored
 from auditcast.console.verifying.items import Item, Request, Told, Unreadable
 from auditcast.console.verifying.statements import manifest_in
+from auditcast.console.verifying.stored import BROKEN
 from auditcast.schemas.records import Manifest
-
-BROKEN = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
-"""Whatever hostile JSON makes a reader raise."""
 
 KINDS = ("deliveries", "events", "datadog", "splunk", "elastic", "manifests")
 """What a person may say that an input is."""

@@ -1,10 +1,10 @@
 """Single events as stores keep them, each read as the piece of a body that it was, with its place. Pure.
 
-Everything here raises whatever a hostile value makes it raise (`shapes.BROKEN`).
+Everything here raises whatever a hostile value makes it raise (`BROKEN`).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,11 @@ from auditcast.console.verifying.claims import Place, place_told
 from auditcast.console.verifying.items import Events, Item, Tests, Told, Unplaced
 from auditcast.console.verifying.rebuilding import CLOUDEVENTS
 from auditcast.console.verifying.statements import manifest_in
+from auditcast.schemas.errors import Refused
 from auditcast.schemas.formats import datadog, elastic, splunk
+
+BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, Refused)
+"""Whatever hostile JSON makes a reader raise."""
 
 TEST = ".auditcast.test"
 """What the type of a test's event ends with."""
@@ -90,7 +94,7 @@ def splunk_result(result: Mapping[str, Any], where: str) -> Iterator[Item]:
     yield _placed("splunk", audit or None, _value(raw), where, lambda: splunk.restored(raw, told, fields))
 
 
-def _placed(family: str, audit: Any, value: Any, where: str, restored: Any) -> Item:
+def _placed(family: str, audit: Any, value: Any, where: str, restored: Callable[[], bytes]) -> Item:
     """An event whose place is in an object of its own; `value` is where a manifest would be."""
     stream = audit.get("stream") if isinstance(audit, dict) else None
     if stream:
@@ -98,8 +102,16 @@ def _placed(family: str, audit: Any, value: Any, where: str, restored: Any) -> I
         place = _place_told(stream, *map(str, told))
         number = _number(audit.get("event", ""))
         if place is not None and place.sequence and number:
-            return Events(place, family, [(number, restored())], where)
+            return Events(place, family, [(number, _piece(restored, value))], where)
     return _other(value, stream, where)
+
+
+def _piece(restored: Callable[[], bytes], value: Any) -> bytes:
+    """The piece of the body; of what was never one some bytes that spoil the digest."""
+    try:
+        return restored()
+    except BROKEN:
+        return msgspec.json.encode(value)
 
 
 def _other(value: Any, stream: str | None, where: str) -> Item:
