@@ -185,6 +185,7 @@ def records(topics: Connection, topic: str) -> list[tuple[bytes, bytes | None]]:
     [
         (["show", "dst_7"], "there is no destination 'dst_7': see 'auditcast destinations list'"),
         (["add", "--workspace", "w", "--url", "http://a.example"], "url: must begin with https://"),
+        (["add", "--workspace", "w"], "url: is missing: give it with --url or --url-from-env"),
         (["add", "--url", "https://a.example"], "scope: give either a workspace or an organization"),
         (["add", "--workspace", "w", "--url", "https://a.example", "--window-events", "0"], "window events: is 0"),
         (

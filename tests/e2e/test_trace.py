@@ -141,14 +141,20 @@ def test_the_life_of_an_event(world: World) -> None:
 
     world.attempted(batch, 1, "retry-2")
     world.copied(world.topics.retries[1], batch, not_before=1_736_937_000_000)
-    again = world.told(event)
-    assert (again["state"], again["at"]) == ("retry-2", "2025-01-15T10:30:00.000Z")
-    assert again["attempts"][0]["answer"] == "x"
+    later = world.told(event)
+    assert (later["state"], later["at"]) == ("retry-2", "2025-01-15T10:30:00.000Z")
+    assert later["attempts"][0]["answer"] == "x"
 
     parked = world.copied(world.topics.parked, batch, parked_at=world.now)
     marker = Parked(destination=DESTINATION, offset=parked, at=world.now)
     world.write(world.topics.status, encode(marker), f"parked/{DESTINATION}@{parked}")
     assert world.told(event)["state"] == "parked"
+    again = world.copied(world.topics.parked, batch)
+    marker = Parked(destination=DESTINATION, offset=again, at=world.now)
+    world.write(world.topics.status, encode(marker), f"parked/{DESTINATION}@{again}")
+    assert "parked since 20" in world.told(event)["sentence"], "the copy does not say, its record does"
+    released = Released(destination=DESTINATION, first=again, offset=again, at=world.now)
+    world.write(world.topics.status, encode(released), f"released/{DESTINATION}@{again}-{again}")
     released = Released(destination=DESTINATION, first=parked, offset=parked, at=world.now)
     world.write(world.topics.status, encode(released), f"released/{DESTINATION}@{parked}-{parked}")
     assert world.told(event)["state"] == "retry-2"
@@ -167,6 +173,19 @@ def test_the_life_of_an_event(world: World) -> None:
     assert code == 0
     assert f"{DESTINATION}: delivered at" in out
     assert "attempt 1 at" in out
+
+
+def test_attempts_that_are_alike_are_told_in_one_line(world: World) -> None:
+    event = world.emitted()
+    world.in_force()
+    batch = world.batched()
+    for _ in range(3):
+        world.attempted(batch, 1, "parked")
+    world.attempted(batch, 1, "delivered")
+    code, out, _ = world.trace(event)
+    assert code == 0
+    assert out.count("attempt 1 at") == 2
+    assert " and 2 more until " in out
 
 
 def test_a_part_of_a_batch_has_its_own_fate(world: World) -> None:

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from auditcast.console.amounts import SECONDS
 from auditcast.console.backfill_report import Report, sentences, shape
 from auditcast.console.in_force import Standing, partitions_of
 from auditcast.console.moments import FORMS, moment
@@ -43,10 +44,11 @@ def timeout_option(command: Callable[..., None]) -> Callable[..., None]:
     """How long to wait for the processors."""
     return click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=SECONDS,
+        metavar="SECONDS",
         default=WAIT_S,
         show_default=True,
-        help="Seconds to wait until it is in force.",
+        help="How long to wait until it is in force.",
     )(command)
 
 

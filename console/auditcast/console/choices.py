@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from auditcast.console.sealed import changed_headers, open_url, salt_place, url_place
 from auditcast.schemas.destinations import (
     check_gzip,
+    check_options_known,
     check_required,
     checked_alert_to,
     checked_description,
@@ -20,7 +21,14 @@ from auditcast.schemas.destinations import (
     most_bytes,
     most_events,
 )
-from auditcast.schemas.filters import checked_actions, checked_categories, checked_outcome, checked_redaction, covers
+from auditcast.schemas.filters import (
+    check_kept,
+    checked_actions,
+    checked_categories,
+    checked_outcome,
+    checked_redaction,
+    covers,
+)
 from auditcast.schemas.formats.base import Format
 from auditcast.schemas.networks import Network
 from auditcast.schemas.records import Option, Revision
@@ -113,6 +121,8 @@ def _windows(revision: Revision, choices: Choices, form: Format) -> Fields:
 
 def _options(revision: Revision, choices: Choices, form: Format) -> Fields:
     """The format, and the options that are not at their defaults."""
+    held = {option.name for option in revision.options}  # perhaps of an older version that had more
+    check_options_known(form, {*choices.no_options} - held)
     values = {option.name: option.value for option in revision.options if option.name not in choices.no_options}
     values = checked_options(form, values | dict(choices.options))
     fields: dict[str, Any] = {"options": [Option(name, value) for name, value in values.items()]}
@@ -161,6 +171,7 @@ def _redaction(revision: Revision, choices: Choices, sealer: Sealer) -> Fields:
         for field in {*revision.hashed} - {*choices.kept}
         if not any(covers(whole, field) for whole in choices.dropped)
     } | {*choices.hashed}
+    check_kept(choices.kept, dropped)
     if not (dropped or hashed or revision.dropped or revision.hashed):
         return {}
     fields: dict[str, Any] = dict(zip(("dropped", "hashed"), checked_redaction(dropped, hashed), strict=True))

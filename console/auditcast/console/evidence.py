@@ -113,7 +113,7 @@ class Gatherer:
         due = None
         if tier.isdecimal():
             copy = self._copy(self._topics.retries[int(tier) - 1], batch, attempts[-1].attempt.at)
-            due = None if copy is None else copy[1].not_before
+            due = None if copy is None else copy[2].not_before
         parked = self._copy(self._topics.parked, batch, batch.at)
         waits = parked is not None and self._waits(name, parked[0])
         return replace(
@@ -121,7 +121,7 @@ class Gatherer:
             letters=mine,
             attempts=attempts,
             due=due,
-            parked_since=parked[1].parked_at if parked is not None and waits else None,
+            parked_since=parked[1] if parked is not None and waits else None,
         )
 
     def _attempts(self, batch: InBatch, destination: str) -> list[Attempted]:
@@ -133,8 +133,11 @@ class Gatherer:
                     found.append(attempted)
         return found
 
-    def _copy(self, topic: str, batch: InBatch, at: int) -> tuple[int, Delivery] | None:
-        """The newest copy of the batch in a topic, by offset and what it carries; `at` ms is before it was made."""
+    def _copy(self, topic: str, batch: InBatch, at: int) -> tuple[int, int, Delivery] | None:
+        """The newest copy of the batch in a topic: its offset, when the first was made, and what it carries.
+
+        `at` ms is before all of them. What is parked is copied to the topic's end at each try.
+        """
         newest = None
         with Scan(self._connection, topic, self._count) as scan:
             for message in scan.messages(scan.places(at - SKEW_MS, [batch.partition])):
@@ -142,7 +145,7 @@ class Gatherer:
                     carried = dict(headers_of(message)).get(HEADER)
                     delivery = Delivery() if carried is None else decode_as(Delivery, carried)
                     if concerns(delivery.first_event, delivery.last_event, batch):
-                        newest = (message.offset() or 0, delivery)
+                        newest = (message.offset() or 0, newest[1] if newest else message.timestamp()[1], delivery)
         return newest
 
     def _waits(self, destination: str, offset: int) -> bool:

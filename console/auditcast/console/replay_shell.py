@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from auditcast.console import replay_report
+from auditcast.console.amounts import SECONDS, Amount
 from auditcast.console.appends import Appends
 from auditcast.console.interrupts import Interrupts
 from auditcast.console.replay_report import Report
@@ -21,6 +22,7 @@ from auditcast.kafka.settings import Connection
 from auditcast.schemas.errors import AuditcastError
 
 STOPPING = "Stopping: what is under way is waited for; Ctrl-C again leaves at once, and loses nothing."
+MOST_RATE = 1_000_000
 INTERRUPTED = 130
 
 
@@ -32,11 +34,11 @@ def replay_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every replay but what is replayed."""
     for option in (
         click.option(
-            "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+            "--timeout", type=SECONDS, default=60.0, show_default=True,
             metavar="SECONDS", help="How long to wait while no deliverer tells of anything.",
         ),
         click.option(
-            "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Send at most N a second."
+            "--rate", type=Amount(0, MOST_RATE), metavar="N", help="Send at most N a second."
         ),
         click.option("--dry-run", is_flag=True, help="Only say what would be sent."),
     ):  # fmt: skip

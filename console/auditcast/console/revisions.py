@@ -4,6 +4,7 @@ A function that finds nothing to change returns the very revision it was given. 
 are the registry's to set.
 """
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from auditcast.console.choices import Choices, Rules, applied
@@ -17,7 +18,7 @@ from auditcast.schemas.destinations import (
     most_events,
     newest_format,
 )
-from auditcast.schemas.errors import AuditcastError
+from auditcast.schemas.errors import AuditcastError, InvalidDestination
 from auditcast.schemas.records import Revision, State
 
 DEFAULT_FORMAT = "cloudevents"
@@ -44,6 +45,8 @@ def created(  # noqa: PLR0913  (each is one choice)
 ) -> Revision:
     """A new destination; raises `InvalidDestination`."""
     workspace, organization = checked_scope(workspace, organization)
+    if choices.url is UNSET:
+        raise InvalidDestination("url", "is missing: give it with --url or --url-from-env")
     form = known_format(newest_format(choices.format or DEFAULT_FORMAT))
     blank = Revision(
         destination=checked_id(id),
@@ -61,7 +64,7 @@ def created(  # noqa: PLR0913  (each is one choice)
         base_url=rules.base_url,
         type_prefix=rules.type_prefix,
     )
-    return edited(blank, replace(choices, url=choices.url or ""), rules)
+    return edited(blank, choices, rules)
 
 
 def same_as(existing: Revision, wanted: Revision, choices: Choices, rules: Rules) -> Revision:

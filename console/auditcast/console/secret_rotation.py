@@ -19,6 +19,9 @@ from auditcast.kafka.settings import read
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer
 
+OVERLAP_MS = 86_400_000
+"""How long both secrets count unless somebody says otherwise."""
+
 MOST_MS = 30 * 86_400_000
 """How long two secrets may count: longer is no rotation."""
 
@@ -42,27 +45,29 @@ class Overlap(click.ParamType):
     "--overlap",
     "length",
     type=Overlap(),
-    default="24h",
-    show_default=True,
+    show_default="24h",
     help="How long the old secret still counts, as in 90m, 24h or 7d; 0s if it must not.",
 )
 @click.option("--finish", is_flag=True, help="End a rotation now: only the new secret counts.")
 @click.option("--cancel", is_flag=True, help="Undo a rotation that has not ended: only the old secret counts.")
 @json_option
-def rotate_secret(*, id_: str, length: int, finish: bool, cancel: bool, json_: bool) -> None:
+def rotate_secret(*, id_: str, length: int | None, finish: bool, cancel: bool, json_: bool) -> None:
     """Replace the secret that signs deliveries, and print the new one, this once.
 
     Until the overlap ends both secrets sign, so that the receiver can be given the new one at any time in between.
     """
     if finish and cancel:
         raise click.UsageError("Either --finish or --cancel: the one keeps the new secret, the other the old one.")
+    if length is not None and (finish or cancel):
+        raise click.UsageError("--overlap is for a rotation that begins: leave it out with --finish and --cancel.")
     settings = read(Destinations, os.environ)
     sealer, now = Sealer([key.reveal() for key in settings.sealing_keys]), time.time_ns() // 1_000_000
+    lasts = OVERLAP_MS if length is None else length
     secret = None if finish or cancel else secret_text(secrets.token_bytes(SECRET_BYTES))
 
     def changed(revision: Revision) -> Revision:
         if secret is not None:
-            return overlap.begun(revision, secret, now=now, overlap=length, sealer=sealer)
+            return overlap.begun(revision, secret, now=now, overlap=lasts, sealer=sealer)
         return overlap.finished(revision, sealer) if finish else overlap.cancelled(revision, now, sealer)
 
     with Registry(settings.connection) as registry:

@@ -1,6 +1,7 @@
 """Where an event is and what became of it: as lines for people and as JSON for scripts (docs/tracing.md)."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
@@ -121,13 +122,24 @@ def _batch_lines(evidence: Evidence) -> list[str]:
         return []
     number = "" if batch.number is None else f", event {batch.number}"
     told = [f"batch {batch.sequence} of {batch.stream}{number}, webhook-id {batch.id}"]
-    for attempted in evidence.attempts:
+    for alike in _runs(evidence.attempts):
+        attempted, newest = alike[0], alike[-1].attempt
         attempt = attempted.attempt
         status = f"status {attempt.status}" if attempt.status is not None else "no answer"
         why = f" ({printable(': '.join(filter(None, (attempt.error, attempt.detail))))})" if attempt.error else ""
         replay = ", a replay" if attempted.replay else ""
+        more = "" if len(alike) == 1 else f" and {len(alike) - 1:,} more until {second_text(newest.at)}"
         told.append(
-            f"attempt {attempted.number} at {second_text(attempt.at)}{replay}: {status}, {attempt.latency_ms} ms{why};"
-            f" {attempted.fate}"
+            f"attempt {attempted.number} at {second_text(attempt.at)}{more}{replay}: {status}, {newest.latency_ms}"
+            f" ms{why}; {attempted.fate}"
         )
     return told
+
+
+def _runs(attempts: Sequence[Attempted]) -> list[list[Attempted]]:
+    """Neighbours that only differ in their times: what is parked is tried over and over."""
+
+    def what(each: Attempted) -> tuple[object, ...]:
+        return each.number, each.fate, each.replay, each.attempt.status, each.attempt.error, each.attempt.detail
+
+    return [list(alike) for _, alike in groupby(attempts, what)]

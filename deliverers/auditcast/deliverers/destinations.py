@@ -26,6 +26,9 @@ OPENED = 20_000
 SHORTEST_CREDENTIAL = 6
 """Shorter header values are no credentials, and too likely to occur by chance."""
 
+SCHEMES = frozenset({"apikey", "basic", "bearer", "digest", "splunk"})
+"""Words that only say what kind of credential follows; in answers, and in our own words on them, they are no secret."""
+
 
 _HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 
@@ -195,5 +198,10 @@ def _parts_of(url: httpx.URL) -> list[str]:
 
 def _credentials(secrets: list[str], headers: Headers) -> list[str]:
     """The secrets, the headers' values, and their longer words: of `Bearer abc`, `abc` is what counts."""
-    words = {word for _, value in headers for word in (value, *value.split()) if len(word) >= SHORTEST_CREDENTIAL}
+    words = {
+        word
+        for _, value in headers
+        for word in (value, *value.split())
+        if len(word) >= SHORTEST_CREDENTIAL and word.lower() not in SCHEMES
+    }
     return sorted(words | {*secrets}, key=len, reverse=True)

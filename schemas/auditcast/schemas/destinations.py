@@ -12,7 +12,7 @@ import idna
 
 from auditcast.schemas.errors import InvalidDestination
 from auditcast.schemas.formats import FORMATS, NEWEST
-from auditcast.schemas.formats.base import Format, chosen
+from auditcast.schemas.formats.base import Format, chosen, no_such_option
 
 MAX_HEADERS = 20
 MAX_HEADER_NAME = 128
@@ -165,6 +165,13 @@ def checked_options(form: Format, given: Mapping[str, str]) -> dict[str, str]:
     defaults = {option.name: option.default for option in form.options}
     found = chosen(form.options, given)
     return {name: found[name] for name in sorted(found) if found[name] != defaults[name]}
+
+
+def check_options_known(form: Format, names: Iterable[str]) -> None:
+    """Return if the format has options of these names."""
+    for name in names:
+        if name not in {option.name for option in form.options}:
+            raise no_such_option(form.options, name)
 
 
 def check_required(form: Format, names: Iterable[str]) -> None:

@@ -15,6 +15,8 @@ MAX_GLOBS = 50
 MAX_GLOB = 256
 MAX_FIELDS = 50
 MAX_FIELD = 160
+SHOWN = 60
+"""Characters of what a person gave that an error repeats."""
 OUTCOMES = ("success", "failure")
 
 _WILD = ("*", "?", "[")
@@ -30,7 +32,7 @@ def checked_actions(globs: Sequence[str]) -> list[str]:
     for glob in globs:
         if "." not in glob and not any(sign in glob for sign in _WILD):
             raise InvalidDestination(
-                "action", f"{glob[:MAX_GLOB]!r} lacks its category: write it as in team_member.invited, or *.invited"
+                "action", f"{glob[:SHOWN]!r} lacks its category: write it as in team_member.invited, or *.invited"
             )
     return _globs("action", globs)
 
@@ -61,6 +63,17 @@ def checked_redaction(dropped: Iterable[str], hashed: Iterable[str]) -> tuple[li
     return out, anew
 
 
+def check_kept(kept: Iterable[str], dropped: Iterable[str]) -> None:
+    """Return if each of `kept` is a field that is shown again once it is none of `dropped` itself."""
+    for field in kept:
+        _check_field("keep", field, (*DROPPABLE, *HASHABLE), "")
+        whole = field.partition(".")[0]
+        if field != whole and whole in dropped:
+            raise InvalidDestination(
+                "keep", f"{field} is left out with all of {whole}: keep {whole}, and drop the rest"
+            )
+
+
 def covers(field: str, other: str) -> bool:
     """Whether `other` is `field`, or a part of it."""
     return other == field or other.startswith(f"{field}.")
@@ -84,7 +97,7 @@ def _globs(field: str, globs: Sequence[str]) -> list[str]:
     for glob in globs:
         if not glob or len(glob) > MAX_GLOB or not glob.isprintable() or glob != glob.strip():
             raise InvalidDestination(
-                field, f"{glob[:MAX_GLOB]!r} is no pattern: use 1 to {MAX_GLOB} characters, no space around them"
+                field, f"{glob[:SHOWN]!r} is no pattern: use 1 to {MAX_GLOB} characters, no space around them"
             )
     found = sorted({*globs})
     if len(found) > MAX_GLOBS:
@@ -101,7 +114,7 @@ def _check_field(doing: str, field: str, known: Sequence[str], instead: str) -> 
         raise InvalidDestination(doing, f"{field} can only be {can}: use {instead}")
     near = difflib.get_close_matches(field, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)} and {METADATA}KEY"
-    raise InvalidDestination(doing, f"{field[:MAX_FIELD]!r} is no such field: {hint}")
+    raise InvalidDestination(doing, f"{field[:SHOWN]!r} is no such field: {hint}")
 
 
 def _idle(globs: Iterable[str], names: Iterable[str]) -> list[str]:

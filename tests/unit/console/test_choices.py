@@ -81,7 +81,7 @@ def test_options_are_set_one_by_one_and_given_back() -> None:
     revision = made(options=[("content_type", "batch")])
     assert revision.options == [Option("content_type", "batch")]
     assert edited(revision, description="x").options == revision.options
-    assert edited(revision, no_options=["content_type", "never"]).options == []
+    assert edited(revision, no_options=["content_type"]).options == []
     assert edited(revision, options=[("content_type", "batch")]) is revision
     assert made(options=[("content_type", "json")]).options == [], "it is the default"
     with pytest.raises(InvalidDestination, match="no option 'colour'"):
@@ -111,6 +111,29 @@ def test_fields_are_redacted_on_top_and_only_shown_again_if_that_is_said() -> No
         edited(whole, hashed=["target.name"], salt=SALT)
     bare = edited(whole, kept=["metadata.token", "target", "actor.email", "client.ip"])
     assert (bare.dropped, bare.hashed, bare.salt) == ([], [], revision.salt)
+
+
+@pytest.mark.parametrize(
+    ("kept", "sentence"),
+    [
+        ("clientip", "'clientip' is no such field: did you mean client.ip?"),
+        ("client.ip", "client.ip is left out with all of client: keep client, and drop the rest"),
+        ("metadata.a.b", "metadata.a.b is left out with all of metadata"),
+    ],
+)
+def test_a_field_that_would_not_be_shown_again_is_refused(kept: str, sentence: str) -> None:
+    revision = made(dropped=["client", "metadata"])
+    with pytest.raises(InvalidDestination, match=sentence):
+        edited(revision, kept=[kept])
+    assert edited(revision, kept=["client", "client.ip"], dropped=["client.user_agent"]).dropped == [
+        "client.user_agent",
+        "metadata",
+    ]
+
+
+def test_an_option_that_the_format_lacks_cannot_be_removed() -> None:
+    with pytest.raises(InvalidDestination, match="has no option 'indx': it has content_type"):
+        edited(made(), no_options=["indx"])
 
 
 def test_nothing_is_ever_hashed_without_a_salt() -> None:

@@ -55,6 +55,7 @@ async def test_a_target_has_what_was_sealed_and_shows_none_of_it() -> None:
     assert target.keys == Keys(b"k" * 32)
     assert target.headers == [("Authorization", "Bearer open-sesame")]
     assert "open-sesame" in target.credentials
+    assert "Bearer" not in target.credentials, "people must be able to read it in an answer"
     assert all(text not in repr(target) for text in ("sesame", "hush", SECRET))
 
 

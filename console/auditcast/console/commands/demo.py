@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auditcast.console.amounts import DAY_S, Amount
 from auditcast.schemas.errors import AuditcastError
 
 
@@ -14,13 +15,13 @@ class NotInstalled(AuditcastError):
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(1), help="Emit for so long, then sum up. [default: until Ctrl-C]")
+@click.option("--seconds", type=Amount(1, DAY_S), help="Emit for so long, then sum up. [default: until Ctrl-C]")
 @click.option(
     "--events", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Emit these JSON lines instead."
 )
 @click.option("--outage", "with_outage", is_flag=True, help="Tell what happens when a receiver goes down, in a minute.")
 @click.option("--kill", is_flag=True, help="Kill workers while it runs, and start others.")
-@click.option("--rate", type=click.FloatRange(0.1, 20_000), default=50, show_default=True, help="Events a second.")
+@click.option("--rate", type=Amount(0.1, 20_000), default=50, show_default=True, help="Events a second.")
 @click.option("--broker", metavar="HOST:PORT", help="A broker that runs already. [default: one is started]")
 @click.option("--seed", type=int, help="Decides what happens. [default: drawn]")
 def command(  # noqa: PLR0913  (click's options)

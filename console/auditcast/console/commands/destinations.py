@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from auditcast.console import entitling, options, revisions, sealed, telling
+from auditcast.console.amounts import SECONDS
 from auditcast.console.arriving import (
     Arrival,
     arrival_lines,
@@ -132,6 +133,8 @@ def list_(*, workspace: str | None, organization: str | None, all_: bool, json_:
         click.echo(as_json(_with_status(connection, found)))
     elif found:
         click.echo(render(table(found, statuses(connection), _now(), _remarks(connection, found))), nl=False)
+    elif workspace is not None or organization is not None:
+        click.echo("There are no such destinations: 'auditcast destinations list' has those of everybody.")
     else:
         click.echo("There are no destinations here: add one with 'auditcast destinations add'.")
 
@@ -221,7 +224,7 @@ def delete(*, id_: str, yes: bool, json_: bool) -> None:
 @command.command("test")
 @click.argument("id_", metavar="ID")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds."
+    "--timeout", type=SECONDS, default=60.0, show_default=True, metavar="SECONDS", help="How long to wait for it."
 )
 @json_option
 def test(*, id_: str, timeout: float, json_: bool) -> None:

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from auditcast.console.amounts import Amount
 from auditcast.console.event_lines import emit_line, lines
 from auditcast.kafka import clients
 from auditcast.kafka.names import Topics
@@ -103,7 +104,7 @@ class _Run:
 @click.option("--keep-going", is_flag=True, help="Go on after a bad line, and report all of them at the end.")
 @click.option("--ids", is_flag=True, help="Print the id of each event on standard output.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True,
+    "--timeout", type=Amount(0.1, 3600), default=10.0, show_default=True,
     help="Seconds to wait for a broker that takes nothing.",
 )  # fmt: skip
 def command(*, file: str, keep_going: bool, ids: bool, timeout: float) -> None:

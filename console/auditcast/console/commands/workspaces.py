@@ -110,6 +110,8 @@ def list_(*, organization: str | None, json_: bool) -> None:
         click.echo(as_json([workspace_shape(each) for each in found]))
     elif found:
         click.echo(render(table(found, _destinations(connection), _now())), nl=False)
+    elif known.workspaces:
+        click.echo(f"No workspace of the organization {organization} is known here.")
     else:
         click.echo("Nothing is known of any workspace here, so the events of all are forwarded.")
 

@@ -174,14 +174,19 @@ class Format(Protocol):
         """What became of `events` events; None if none was taken, and it is for the status to say what follows."""
 
 
+def no_such_option(options: Sequence[Option], name: str) -> InvalidDestination:
+    """The error that names those that there are."""
+    has = f"it has {', '.join(sorted(option.name for option in options))}" if options else "it has none"
+    return InvalidDestination("option", f"the format has no option {name[:60]!r}: {has}")
+
+
 def chosen(options: Sequence[Option], given: Mapping[str, str]) -> dict[str, str]:
     """A value for each of `options`; raises `InvalidDestination` for one that there is not, or that breaks its rule."""
     known = {option.name: option for option in options}
     for name, value in given.items():
         option = known.get(name)
         if option is None:
-            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
-            raise InvalidDestination("option", f"the format has no option {name!r}: {has}")
+            raise no_such_option(options, name)
         if re.fullmatch(option.pattern, value) is None or not value.isprintable():
             raise InvalidDestination("option", f"{name} cannot be {value[:60]!r}: write it as in {option.example}")
     return {name: given.get(name, option.default) for name, option in known.items()}
