@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
@@ -24,6 +25,9 @@ PATH = "/metrics"
 
 CLIENT_S = 5.0
 """How long a client may be silent."""
+
+MOST_CLIENTS = 16
+"""Connections at a time, each with a thread: beyond that the oldest is closed, so that the worker keeps its own."""
 
 POLL_S = 0.05
 """How often the server looks whether it is to end."""
@@ -74,9 +78,25 @@ class _Server(ThreadingTCPServer):
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         self.registry = registry
+        self._clients: OrderedDict[socket.socket, None] = OrderedDict()
+        self._lock = threading.Lock()
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self.address_family = family
         super().__init__((str(address[0]), port), _Request)
+
+    def begin(self, client: socket.socket) -> None:
+        """A client has come; if there are too many, the one that takes longest has to go."""
+        with self._lock:
+            self._clients[client] = None
+            oldest = self._clients.popitem(last=False)[0] if len(self._clients) > MOST_CLIENTS else None
+        if oldest is not None:
+            with contextlib.suppress(OSError):  # it has gone by itself
+                oldest.shutdown(socket.SHUT_RDWR)
+
+    def end(self, client: socket.socket) -> None:
+        """A client goes."""
+        with self._lock:
+            self._clients.pop(client, None)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that has gone away is nobody's trouble."""
@@ -85,6 +105,14 @@ class _Server(ThreadingTCPServer):
 class _Request(BaseHTTPRequestHandler):
     server: _Server
     timeout = CLIENT_S
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.begin(self.connection)
+
+    def finish(self) -> None:
+        self.server.end(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != PATH:

@@ -1,5 +1,6 @@
 """Metrics over HTTP: what is shown to whom, and that nobody who looks can hold a worker up."""
 
+import contextlib
 import http.client
 import socket
 from collections.abc import Iterator
@@ -85,6 +86,17 @@ def test_a_client_that_says_nothing_holds_up_neither_others_nor_the_end(registry
             ask(port)
         with metrics.serving(registry, "127.0.0.1", port):
             assert ask(port).status == 200, "the next worker can have the port at once"
+
+
+def test_clients_that_never_finish_leave_the_worker_its_threads_and_files(port: int) -> None:
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(metrics.MOST_CLIENTS)]
+        for each in slow:
+            each.send(b"GET /met")
+        assert ask(port).status == 200
+        assert slow[0].recv(1) == b""  # the oldest had to make room
+        slow[-1].send(b"rics HTTP/1.0\r\n\r\n")
+        assert slow[-1].recv(12) == b"HTTP/1.0 200"
 
 
 def test_without_a_port_there_is_no_server(monkeypatch: pytest.MonkeyPatch, registry: CollectorRegistry) -> None:
