@@ -18,7 +18,7 @@ from auditcast.processors.owned import take_over
 from auditcast.processors.partition import Place
 from auditcast.processors.writer import Writer
 from auditcast.schemas import events
-from auditcast.schemas.records import AuditEvent, Batch, Manifest, Note, Revision, Skipped
+from auditcast.schemas.records import AuditEvent, Batch, Manifest, Note, Option, Revision, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.signing_keys import Signer, new_signing_key
 from auditcast.schemas.wire import decode_as, encode
@@ -30,6 +30,7 @@ SIGNER = Signer([new_signing_key()])
 STRANGER = Sealer([new_key()])
 WORKSPACES = [["ws_c", "ws_h"], ["ws_a"]]
 """Of partition 0 and 1."""
+ACTOR = "usr_1"
 
 
 @dataclass
@@ -79,8 +80,10 @@ class Broker:
 class FakeProducer:
     """confluent-kafka's Producer, as far as the writer uses it; each topic partition keeps its order."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, slow: str | None = None) -> None:
+        """Writes to the topic `slow` come after all others."""
         self._broker = broker
+        self._slow = slow
         self._queues: defaultdict[tuple[str, int | None], deque[Any]] = defaultdict(deque)
         self._acks: deque[Callable[[Any, Any], None]] = deque()
 
@@ -90,7 +93,8 @@ class FakeProducer:
 
     def progress(self, rng: random.Random, *, silently: bool = False) -> bool:
         """Let one queued write become durable, or one acknowledgement arrive; whether there was any to choose."""
-        ready = [queue for queue in self._queues.values() if queue]
+        waiting = {where: queue for where, queue in self._queues.items() if queue}
+        ready = [queue for (topic, _), queue in waiting.items() if topic != self._slow] or [*waiting.values()]
         if self._acks and (not ready or rng.random() < 0.6):
             self._acks.popleft()(None, None)
             return True
@@ -106,10 +110,10 @@ class FakeProducer:
 class Worker:
     """One worker's hold on one partition."""
 
-    def __init__(self, broker: Broker, partition: int, signer: Signer | None = SIGNER) -> None:
+    def __init__(self, broker: Broker, partition: int, signer: Signer | None = SIGNER, slow: str | None = None) -> None:
         self.broker = broker
         self.partition = partition
-        self.producer = FakeProducer(broker)
+        self.producer = FakeProducer(broker, slow)
         self.writer = Writer(self.producer, TOPICS, _fail)  # type: ignore[arg-type]  # a fake
         place = Place(TOPICS.events, partition, PARTITIONS)
         self.owned = take_over(
@@ -153,8 +157,10 @@ def _fail(error: BaseException) -> None:
 class History:
     """What the world does: emits, changes destinations, lets time pass; and what the workers suffer."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, *, choosy: bool = False) -> None:
+        """With `choosy` destinations that select and redact events, in several formats."""
         self.rng = rng
+        self.choosy = choosy
         self.signer: Signer | None = SIGNER
         """None: the workers are of a release without manifests."""
         self.broker = Broker()
@@ -218,7 +224,8 @@ class History:
             case 7 if worker is not None and rng.random() < 0.5:
                 self._end(worker)
             case _ if worker is None:
-                self.workers[partition] = Worker(self.broker, partition, self.signer)
+                slow = rng.choice([None, None, TOPICS.batches, TOPICS.links, TOPICS.manifests])
+                self.workers[partition] = Worker(self.broker, partition, self.signer, slow)
             case 8 | 9:
                 worker.chunk(rng.randint(1, 6))
             case 10:
@@ -252,7 +259,7 @@ class History:
             partition = 1 - home if rng.random() < 0.2 else home
             identity = f"aud_{len(self.emitted)}"
             self.emitted[identity] = (workspace, partition)
-            value = _event(identity, workspace, rng)
+            value = _event(identity, workspace, rng, choosy=self.choosy)
             self.broker.append(partition, value, workspace.encode() if rng.random() < 0.8 else None)
             self.broker.clock += rng.randint(0, 5)
 
@@ -277,6 +284,7 @@ class History:
             window_ms=rng.choice([1_000, 5_000, 30_000]),
             max_body_bytes=rng.choice([900, 1_600, 900_000]),
             manifests=rng.random() < 0.3,
+            **(_choices(name, rng) if self.choosy else {}),
         )
         self.revisions[name] = revision
         for partition in range(PARTITIONS) if name == "dst_org" else [home]:
@@ -312,17 +320,35 @@ class History:
         )
 
 
-def _event(identity: str, workspace: str, rng: random.Random) -> bytes:
+def _choices(destination: str, rng: random.Random) -> dict[str, Any]:
+    """What a destination wants of the events, and how."""
+    form = rng.choice(["cloudevents/1", "cloudevents/2", "datadog/1", "elastic/1", "splunk/1"])
+    return {
+        "format": form,
+        "options": [Option("service", "audit")] if form == "datadog/1" and rng.random() < 0.5 else [],
+        "categories": rng.choice([[], [], ["team*"], ["lock", "team*"]]),
+        "outcome": rng.choice(["", "", "success", "failure"]),
+        "dropped": rng.choice([[], [], ["actor.email"], ["metadata.text", "target"]]),
+        "hashed": rng.choice([[], [], ["actor.id", "actor.name"]]),
+        "salt": SEALER.seal(f"{destination}/salt", "a salt"),
+    }
+
+
+def _event(identity: str, workspace: str, rng: random.Random, *, choosy: bool) -> bytes:
     organization = rng.choice([None, "org"])
+    category, outcome = ("lock", "success")
+    if choosy:
+        category, outcome = rng.choice(["lock", "team", "team_member"]), rng.choice(["success", "failure"])
     if rng.random() < 0.1:
         return encode(
             AuditEvent(
                 id=identity,
                 workspace=workspace,
                 organization=organization,
-                category="lock",
+                category=category,
                 action="created",
-                actor_id="usr_1",
+                outcome=outcome,  # type: ignore[arg-type]  # one of the two
+                actor_id=ACTOR,
                 actor_type="user",
                 occurred_at=1_700_000_000_000,
             )
@@ -331,9 +357,9 @@ def _event(identity: str, workspace: str, rng: random.Random) -> bytes:
     value = (
         f'{{"specversion":"1.0","id":"{identity}","source":"https://atmos-pro.com/workspaces/{workspace}",'
         '"type":"pro.atmos.lock.created","time":"2025-01-15T10:30:00.000Z","datacontenttype":"application/json",'
-        '"data":{"actor":{"id":"usr_1","type":"user"},"action":{"category":"lock","action":"created"},"target":null,'
-        f'"description":null,"metadata":{{"text":"{text}"}},"outcome":"success"}},"workspaceid":"{workspace}"'
-        + (f',"organizationid":"{organization}"}}' if organization else "}")
+        f'"data":{{"actor":{{"id":"{ACTOR}","type":"user"}},"action":{{"category":"{category}","action":"created"}},'
+        f'"target":null,"description":null,"metadata":{{"text":"{text}"}},"outcome":"{outcome}"}},'
+        f'"workspaceid":"{workspace}"' + (f',"organizationid":"{organization}"}}' if organization else "}")
     ).encode()
     assert events.encode(events.decode(value)) == value
     return value

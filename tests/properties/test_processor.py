@@ -4,6 +4,7 @@ The mutations break one rule of the processor each; the same check must find eve
 """
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from auditcast.kafka.partitioner import partition_of
 from auditcast.processors import controls, state
-from auditcast.processors.effects import PutState
+from auditcast.processors import stream as stream_module
+from auditcast.processors.effects import PutManifest, PutState
 from auditcast.processors.holds import Holds
 from auditcast.processors.hours import Hours
 from auditcast.processors.roster import Roster
@@ -25,6 +27,7 @@ from auditcast.processors.windows import NEVER, Windows
 from auditcast.processors.writer import Writer
 from auditcast.schemas.chain import GENESIS, destination_of, digest_of
 from auditcast.schemas.errors import Refused
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.manifests import FIRST, text
 from auditcast.schemas.manifests import digest_of as digest_of_manifest
 from auditcast.schemas.records import (
@@ -40,12 +43,26 @@ from auditcast.schemas.records import (
 )
 from auditcast.schemas.signing_keys import genuine
 from auditcast.schemas.wire import decode, decode_as
-from tests.properties.simulation import PARTITIONS, SEALER, WORKSPACES, Broker, History, Worker, counts, undisturbed
+from tests.properties.simulation import (
+    ACTOR,
+    PARTITIONS,
+    SEALER,
+    WORKSPACES,
+    Broker,
+    History,
+    Worker,
+    counts,
+    undisturbed,
+)
+
+ACTOR_ID = f'"{ACTOR}"'.encode()
+Event = tuple[str, str, str | None, str, str]
+"""Id, workspace, organization, category, outcome."""
 
 
 def violation(rng: random.Random, steps: int = 120) -> str | None:
     """What is wrong after one disturbed history; None if nothing is."""
-    history = History(rng)
+    history = History(rng, choosy=rng.random() < 0.5)
     history.run(steps)
     broker = history.broker
     return (
@@ -58,6 +75,7 @@ def violation(rng: random.Random, steps: int = 120) -> str | None:
         or _not_collected(history)
         or _not_counted(broker)
         or _under_another_revision(broker)
+        or _unredacted(broker)
     )
 
 
@@ -152,7 +170,8 @@ def _not_collected(history: History) -> str | None:
     delivered: defaultdict[str, list[str]] = defaultdict(list)
     batches = {batch.id: batch for batch in history.broker.batches if not batch.is_manifest}.values()
     for batch in sorted(batches, key=lambda batch: (batch.partition, batch.sequence)):
-        delivered[batch.destination] += [event["id"] for event in msgspec.json.decode(batch.body)]
+        for piece in FORMATS[batch.format].pieces(batch.body).items:
+            delivered[batch.destination] += re.findall(r'"(aud_[0-9]+)"', piece.decode())[:1]
     owed, _ = _account(history.broker)
     for letter in history.broker.letters.values():
         _forgive(decode_as(DeadLetter, letter), owed)
@@ -196,12 +215,31 @@ def _owe(broker: Broker, partition: int, owed: defaultdict[str, list[str]], miss
         seen.add(event[0])
         for name, revision in in_force.items():
             concerned = revision.workspace in {None, event[1]} and revision.organization in {None, event[2]}
-            if not concerned or revision.state == "deleted":
+            if not concerned or not _selected(revision, event) or revision.state == "deleted":
                 continue
             if revision.state == "active" and revision.entitled:
                 owed[name].append(event[0])
             else:
                 missed[name] += 1
+
+
+def _selected(revision: Revision, event: Event) -> bool:
+    """Whether the destination's filters let the event through; the patterns here end with their only star."""
+    fitting = (event[3] == glob or (glob[-1] == "*" and event[3].startswith(glob[:-1])) for glob in revision.categories)
+    return revision.outcome in {"", event[4]} and (not revision.categories or any(fitting))
+
+
+def _unredacted(broker: Broker) -> str | None:
+    """A batch does not hold what its revision has left out or hashed."""
+    rules: dict[tuple[str, int, str], Revision] = {}
+    for log in broker.logs:
+        found = [revision for revision, _ in map(_read, (record.value for record in log)) if revision is not None]
+        rules |= {(revision.destination, *revision.order): revision for revision in found}
+    for batch in broker.batches:
+        rule = rules[batch.destination, batch.revision_number, batch.revision_nonce]
+        if ("metadata.text" in rule.dropped and b'"text"' in batch.body) or (rule.hashed and ACTOR_ID in batch.body):
+            return f"{batch.id} is not redacted"
+    return None
 
 
 def _under_another_revision(broker: Broker) -> str | None:
@@ -223,17 +261,19 @@ def _under_another_revision(broker: Broker) -> str | None:
     return None
 
 
-def _read(value: bytes) -> tuple[Revision | None, tuple[str, str, str | None] | None]:
-    """The revision in a record that is really ours, or the id, workspace and organization of an event."""
+def _read(value: bytes) -> tuple[Revision | None, Event | None]:
+    """The revision in a record that is really ours, or what is to be known of an event."""
     if value[:1] == b"{":
         try:
             event = msgspec.json.decode(value)
         except msgspec.DecodeError:
             return None, None
-        return None, (event["id"], event["workspaceid"], event.get("organizationid"))
+        data = event["data"]
+        routed = event["id"], event["workspaceid"], event.get("organizationid")
+        return None, (*routed, data["action"]["category"], data["outcome"])
     said = _said(value)
     if isinstance(said, AuditEvent):
-        return None, (said.id, said.workspace, said.organization)
+        return None, (said.id, said.workspace, said.organization, said.category, said.outcome)
     return (said if isinstance(said, Revision) else None), None
 
 
@@ -446,7 +486,25 @@ def _no_last_manifest(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Hours, "end", lambda self, stream, timestamp, offset: [])
 
 
+def _manifests_closed_again(patch: pytest.MonkeyPatch) -> None:
+    def close(self: Hours, stream: Stream, timestamp: int, offset: int, *, final: bool) -> list[PutManifest]:
+        return [self._close(stream, max(timestamp, stream.manifest.until + 1), offset, final=final)]
+
+    patch.setattr(Hours, "_close_within", close)
+
+
+def _all_events_wanted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(stream_module, "selection", lambda revision: None)
+
+
+def _nothing_redacted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(stream_module, "redaction", lambda revision, salt: None)
+
+
 MUTATIONS = [
+    _manifests_closed_again,
+    _all_events_wanted,
+    _nothing_redacted,
     _batches_do_not_wait_for_manifests,
     _one_key_a_manifest,
     _earliest_manifest_at_load,
