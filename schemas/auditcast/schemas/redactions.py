@@ -43,8 +43,8 @@ def redaction(revision: Revision, salt: bytes) -> Redaction | None:
             _drop(data, path)
         if ["target"] in dropped:
             members.pop("subject", None)  # it is the target's id, and says as much
-        elif ["target", "id"] in hashed and data["target"] is not None:
-            members["subject"] = data["target"]["id"]
+        elif ["target", "id"] in hashed:
+            _hash(members, ["subject"], salt)  # also of an event that has a subject and no target
         bare = msgspec.json.encode(members)
         return decode(bare), bare
 

@@ -84,3 +84,14 @@ def test_a_redacted_event_is_one_that_the_pipeline_admits_as_it_is(
         again, raw = redact(event)
         assert admit(raw) == (again, raw)
         assert decode(raw) == again
+
+
+def test_a_subject_is_hashed_as_the_target_that_it_stands_for_even_if_that_is_left_out() -> None:
+    redact = redaction(replace(BARE, hashed=["target.id"]), b"salt")
+    assert redact is not None
+    target = json.loads(EVENT)["data"]["target"]
+    bare, raw = admit(EVENT.replace(json.dumps(target, separators=(",", ":")).encode(), b"null"))
+    assert (bare.subject, bare.data.target) == ("usr_2", None)
+    event, raw = redact(raw)
+    assert event.subject == redact(EVENT)[0].subject
+    assert b"usr_2" not in raw
