@@ -20,9 +20,10 @@ import { gunzipSync } from "node:zlib";
 
 const FIRST = "0".repeat(64);
 const HOUR_MS = 3_600_000;
+const MOST_LINE = 64 * 1024 * 1024;
 const NOWHERE = 0; // the sequence of what says none
 const EXITS = {
-  ...{ missing: 1, incomplete: 1, unproved: 1, "manifest-missing": 1 },
+  ...{ missing: 1, incomplete: 1, unproved: 1, unattested: 1, "manifest-missing": 1 },
   ...{ altered: 2, unsigned: 2, forged: 2, contradiction: 2, broken: 2, misnumbered: 2, foreign: 2, unplaced: 2 },
   ...{ "manifest-forged": 2, "manifest-contradiction": 2, "unlike-manifest": 2 },
   ...{ unreadable: 3, unverifiable: 3, nothing: 3 },
@@ -40,6 +41,17 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const lines = (...all) => all.map((line) => `${line}\n`).join("");
 const destinationOf = (stream) => stream.split("-").slice(0, -2).join("-");
 const isNumber = (text) => /^[0-9]{1,15}$/.test(text);
+const NUMBER = "[1-9][0-9]{0,14}";
+const RULES = {
+  stream: /^[A-Za-z0-9_-]{1,128}$/,
+  events: new RegExp(`^${NUMBER}-${NUMBER}$`),
+  opened: new RegExp(`^(0|${NUMBER})$`),
+  format: /^[!-~]{1,64}$/,
+  gap: new RegExp(`^(-|(0|${NUMBER})-(0|${NUMBER}))$`),
+  previous: /^[0-9a-f]{64}$/,
+  digest: /^[0-9a-f]{64}$/,
+};
+const largest = (all) => all.reduce((one, other) => (other > one ? other : one), 0);
 const numbers = (text) => (/^[0-9]{1,15}-[0-9]{1,15}$/.test(text ?? "") ? text.split("-").map(Number) : [NaN, NaN]);
 
 /** The digest of a batch, in hex. */
@@ -65,7 +77,15 @@ function signatureFault(headers, body, secrets, publicKeys) {
   const fits = symmetric.some(([, value]) => expected.some((one) => same(one, value ?? "")));
   const genuine = asymmetric.some(([, value]) => publicKeys.some((key) => fitsPublic(value ?? "", content, key)));
   const isForged = (secrets.length && !fits) || (publicKeys.length && asymmetric.length && !genuine);
-  return isForged ? "forged" : undefined;
+  // Dots stand between what is signed: with one in it, the time could be the beginning of a body cut off.
+  const isStamped = /^[0-9]{1,15}$/.test(headers["webhook-timestamp"] ?? "");
+  return isForged || (!isStamped && isChecked(headers, secrets, publicKeys)) ? "forged" : undefined;
+}
+
+/** Whether the keys that were given say anything about a delivery. */
+function isChecked(headers, secrets, publicKeys) {
+  const kinds = (headers["webhook-signature"] ?? "").split(" ").map((one) => one.split(",")[0]);
+  return secrets.length > 0 || (publicKeys.length > 0 && kinds.includes("v1a"));
 }
 
 function same(one, other) {
@@ -126,6 +146,19 @@ function manifestInText(text) {
   return undefined;
 }
 
+/** Headers by names in lower case; a name that stands there more than once is one list, says HTTP. */
+function joinedHeaders(given) {
+  const found = new Map();
+  for (const [name, value] of Object.entries(given)) {
+    const values = (Array.isArray(value) ? value : [value]).map((one) => {
+      if (typeof one !== "string" && !Number.isInteger(one)) throw new TypeError("a header is text");
+      return String(one);
+    });
+    found.set(name.toLowerCase(), [...(found.get(name.toLowerCase()) ?? []), ...values]);
+  }
+  return Object.fromEntries([...found].map(([name, values]) => [name, [...new Set(values)].join(", ")]));
+}
+
 /** The items of a JSON array as they are written. */
 function items(text) {
   const found = [];
@@ -149,8 +182,9 @@ function items(text) {
 
 /** What a body is made of; undefined if its format is not known. */
 function parts(format, body) {
-  const form = PIECES[format.split("/")[0]];
-  if (!form) return undefined;
+  const name = format.split("/")[0];
+  if (!Object.hasOwn(PIECES, name)) return undefined;
+  const form = PIECES[name];
   const text = body.toString();
   const begin = text.indexOf(form.head) + form.head.length;
   const lines = () => text.slice(begin, text.length - form.tail.length).split("\n");
@@ -222,13 +256,17 @@ export class Verifier {
       this.#counts.unreadable++;
       return;
     }
-    if (kept?.headers && typeof kept.headers === "object") {
-      const lowered = Object.entries(kept.headers).map(([name, value]) => [name.toLowerCase(), value]);
-      const body = "body_base64" in kept ? Buffer.from(kept.body_base64, "base64") : Buffer.from(kept.body ?? "");
-      this.#takeDelivery(Object.fromEntries(lowered), body);
-    } else if (Array.isArray(kept)) this.#takeEvents(items(line.toString()));
-    else if (kept && typeof kept === "object") this.#takeEvents([line.toString()]);
-    else this.#counts.unreadable++;
+    try {
+      if (kept?.headers && typeof kept.headers === "object") {
+        const body = "body_base64" in kept ? Buffer.from(kept.body_base64, "base64") : Buffer.from(kept.body ?? "");
+        this.#takeDelivery(joinedHeaders(kept.headers), body);
+      } else if (Array.isArray(kept)) this.#takeEvents(items(line.toString()));
+      else if (kept && typeof kept === "object") this.#takeEvents([line.toString()]);
+      else this.#counts.unreadable++;
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.#counts.unreadable++; // something in it is not of the type that it should be
+    }
   }
 
   #takeDelivery(headers, sent) {
@@ -300,9 +338,13 @@ export class Verifier {
     const id = `${stream.name}-${sequence}` + (numbersOfPart ? `-${numbersOfPart}` : "");
     const [first, last] = numbers(told.events);
     const range = numbersOfPart ? numbers(numbersOfPart) : [first, last];
+    const isFormed =
+      Object.entries(RULES).every(([name, rule]) => rule.test(told[name] ?? "")) &&
+      (!("x-audit-part" in headers) || /^[0-9a-f]{64}$/.test(parent ?? "")) &&
+      [first, ...range, last].every((number, at, all) => !at || number >= all[at - 1]);
     const pieces = parts(told.format ?? "", body)?.pieces;
     let fault;
-    if (digestOf(told, parent ?? sha256(body)) !== told.digest) fault = "altered";
+    if (!isFormed || digestOf(told, parent ?? sha256(body)) !== told.digest) fault = "altered";
     else if ("webhook-id" in headers && headers["webhook-id"] !== id) fault = "altered";
     else if (unsigned) fault = unsigned;
     else if (pieces && pieces.length !== range[1] - range[0] + 1) fault = "misnumbered";
@@ -310,7 +352,8 @@ export class Verifier {
       this.#addBad(stream, sequence, fault);
       return;
     }
-    const batch = { ...told, first, last, opened: Number(told.opened) };
+    const signed = isChecked(headers, this.secrets, this.publicKeys);
+    const batch = { ...told, first, last, opened: Number(told.opened), signed };
     const marks = (pieces ?? []).map((piece) => sha256(piece).slice(0, 16));
     if (numbersOfPart) this.#addPart(stream, batch, range, parent, body, marks);
     else this.#addBatch(stream, { ...batch, marks });
@@ -331,6 +374,7 @@ export class Verifier {
       if (!stream.parts.has(batch.sequence)) this.#arrived(stream, batch.sequence);
       stream.batches.set(batch.sequence, batch);
     } else if (here.digest === batch.digest) {
+      here.signed ||= batch.signed;
       this.#repeat(stream, batch.sequence, 1);
     } else this.#addBad(stream, batch.sequence, "contradiction");
   }
@@ -351,6 +395,7 @@ export class Verifier {
         stream.parts.set(batch.sequence, { batch, parent, ranges: [] });
       }
       stream.parts.get(batch.sequence).ranges.push({ first, last, body, marks });
+      stream.parts.get(batch.sequence).batch.signed &&= batch.signed;
     }
   }
 
@@ -550,28 +595,28 @@ export class Verifier {
   }
 
   #judgeChain(stream, manifests, say) {
-    const newest = Math.max(0, ...stream.batches.keys(), ...manifests.map((one) => one.last_sequence));
-    let [run, hole, before] = [undefined, undefined, { digest: FIRST, last: 0, sequence: 0 }];
+    const newest = largest([...stream.batches.keys(), ...manifests.map((one) => one.last_sequence)]);
+    const known = [...new Set([...stream.batches.keys(), ...stream.bad.keys()])].sort((a, b) => a - b);
+    let [run, before, expected] = [undefined, { digest: FIRST, last: 0, sequence: 0 }, this.from];
     const endRun = () => {
       if (run) say("complete", run);
       run = undefined;
     };
-    const endHole = () => {
-      if (hole) say("missing", { ...hole, ...this.#eventsOf(stream, manifests, hole) });
-      hole = undefined;
-    };
-    for (let sequence = this.from; sequence <= newest; sequence++) {
+    for (const sequence of [...known.filter((one) => one >= this.from && one <= newest), newest + 1]) {
+      if (sequence > expected) {
+        endRun();
+        const hole = { first: expected, last: sequence - 1 };
+        say("missing", { ...hole, ...this.#eventsOf(stream, manifests, hole) });
+      }
+      expected = sequence + 1;
       const batch = stream.batches.get(sequence);
       if (!batch) {
         endRun();
-        if (stream.bad.has(sequence)) endHole();
-        else hole = { first: hole?.first ?? sequence, last: sequence };
         before = undefined;
         continue;
       }
-      endHole();
-      const known = before?.sequence === sequence - 1 && before.digest !== undefined;
-      if (known && (batch.previous !== before.digest || batch.first !== before.last + 1)) {
+      const isNext = before?.sequence === sequence - 1 && before.digest !== undefined;
+      if (isNext && (batch.previous !== before.digest || batch.first !== before.last + 1)) {
         endRun();
         say("broken", { sequence });
       }
@@ -588,12 +633,52 @@ export class Verifier {
       Object.assign(run, { last: sequence, last_event: batch.last, until: batch.opened });
     }
     endRun();
-    endHole();
-    for (const manifest of manifests) {
-      const last = stream.batches.get(manifest.last_sequence);
-      const differs = last && (last.digest !== manifest.closing_digest || last.last !== manifest.last_event);
-      if (differs) say("unlike-manifest", { sequence: last.sequence, until: manifest.until });
+    for (const manifest of manifests) this.#compare(stream, manifest, say);
+    if (this.publicKeys.length && manifests.length) this.#sayUnattested(stream, manifests, say);
+  }
+
+  /** Say which batches at the ends of a manifest's time are not those that it tells of, or lie after the very last. */
+  #compare(stream, manifest, say) {
+    const { first_sequence: opens, last_sequence: closes } = manifest;
+    const wrong = new Set();
+    for (const [sequence, digest, end] of [
+      [opens - 1, manifest.opening_digest, manifest.first_event - 1],
+      [closes, manifest.closing_digest, manifest.last_event],
+    ]) {
+      const batch = stream.batches.get(sequence);
+      if (batch && !batch.partial && (batch.digest !== digest || batch.last !== end)) wrong.add(sequence);
     }
+    const first = opens <= closes ? stream.batches.get(opens) : undefined;
+    const follows = first?.previous === manifest.opening_digest && first?.first === manifest.first_event;
+    if (first && !first.partial && !follows) wrong.add(opens);
+    if (manifest.final) {
+      const beyond = [...stream.batches.keys()].filter((one) => one > closes && !stream.batches.get(one).partial);
+      if (beyond.length) wrong.add(beyond.reduce((one, other) => Math.min(one, other)));
+    }
+    for (const sequence of wrong) say("unlike-manifest", { sequence, until: manifest.until });
+  }
+
+  /** Say which batches nobody vouches for: the chain leads from them to no manifest, and no signature was looked at. */
+  #sayUnattested(stream, manifests, say) {
+    const named = new Map();
+    for (const manifest of manifests) {
+      named.set(manifest.first_sequence - 1, manifest.opening_digest);
+      named.set(manifest.last_sequence, manifest.closing_digest);
+    }
+    const found = [];
+    let [vouched, after] = [false, undefined];
+    for (const sequence of [...stream.batches.keys()].sort((a, b) => b - a)) {
+      const batch = stream.batches.get(sequence);
+      const digest = batch.partial ? undefined : batch.digest;
+      const isFollowed = after?.sequence === sequence + 1 && after.previous === digest && after.first === batch.last + 1;
+      vouched = digest !== undefined && ((vouched && isFollowed) || named.get(sequence) === digest);
+      after = batch;
+      const isLate = this.until && batch.opened >= this.until;
+      if (vouched || batch.signed || digest === undefined || isLate || sequence < this.from) continue;
+      if (found.at(-1)?.first === sequence + 1) found.at(-1).first = sequence;
+      else found.push({ first: sequence, last: sequence });
+    }
+    for (const range of found) say("unattested", range);
   }
 
   /** The numbers of the events of batches that are not here, as far as their neighbours or manifests tell. */
@@ -608,7 +693,7 @@ export class Verifier {
     if (!this.#anyManifest && this.until === undefined) return;
     const newest = manifests.at(-1);
     const others = [...this.#streams.values()].filter((one) => destinationOf(one.name) === destinationOf(stream.name));
-    const latest = Math.max(...others.flatMap((one) => [...one.manifests.values()].map((each) => each.until)));
+    const latest = largest(others.flatMap((one) => [...one.manifests.values()].map((each) => each.until)));
     const stale = newest?.until < (this.until ?? 0) || newest?.until < latest - 2 * HOUR_MS;
     const { last_sequence: last, until, final } = newest ?? {};
     if (!newest) say("unproved", {});
@@ -627,15 +712,19 @@ export const exitCode = (findings) => Math.max(0, ...findings.map(({ kind }) => 
 
 /** The lines of a file that are not empty, as they are; a line feed ends one, and nothing else does. */
 async function* linesOf(path) {
-  let rest = Buffer.alloc(0);
+  let [begun, size] = [[], 0];
   for await (const chunk of path === "-" ? process.stdin : createReadStream(path)) {
-    rest = Buffer.concat([rest, chunk]);
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      if (end) yield rest.subarray(0, end);
-      rest = rest.subarray(end + 1);
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      const line = Buffer.concat([...begun, chunk.subarray(start, end)]);
+      if (line.length) yield line;
+      [begun, size, start] = [[], 0, end + 1];
     }
+    begun.push(chunk.subarray(start));
+    size += chunk.length - start;
+    if (size > MOST_LINE) throw new Error("a line is longer than any delivery");
   }
-  if (rest.length) yield rest;
+  if (size) yield Buffer.concat(begun);
 }
 
 async function main() {

@@ -68,8 +68,7 @@ def moved(lines: Lines, chance: random.Random) -> None:
 
 def torn(lines: Lines, chance: random.Random) -> None:
     at = chance.randrange(len(lines))
-    # Not where the Python one would take the rest of the file for more of the same JSON.
-    lines[at] = lines[at][: chance.randrange(1, len(lines[at]))].rstrip(" [{,") or '"'
+    lines[at] = lines[at][: chance.choice([chance.randrange(1, max(2, len(lines[at]))), 1])]
 
 
 def changed_body(lines: Lines, chance: random.Random) -> None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditcast.console.commands.verify import command
+from auditcast.console.verifying.stream import Stream
 from tests.fixtures.received import make
 from tests.received import BEGAN, PUBLIC_KEY, SECRET, Delivery, Sender
 
@@ -265,3 +266,63 @@ def test_standard_input_is_read() -> None:
     sender = Sender()
     lines = sender.deliver(sender.batch(1)).line()
     assert verify("-", stdin=lines).exit_code == 0
+
+
+def test_a_torn_beginning_does_not_swallow_the_rest(tmp_path: Path) -> None:
+    sender = Sender()
+    told = [sender.deliver(sender.batch(1)) for _ in range(3)]
+    for beginning in ("{", "[", '{"headers":{', '{"headers":{"a":"b",'):
+        torn = written(tmp_path / "torn.jsonl", beginning, *told)
+        assert kinds(torn) == (3, {"complete", "unreadable"})
+    pretty = json.dumps([json.loads(each.line()) for each in told], indent=2)
+    assert kinds(written(tmp_path / "pretty.json", pretty)) == (0, {"complete"})
+
+
+def test_an_event_is_no_copy_of_one_in_a_body_that_has_no_pieces(tmp_path: Path) -> None:
+    people, machine = Sender(form="slack/1"), Sender()
+    whole, forged = people.deliver(people.batch(2)), machine.batch(2).body.decode()
+    for lines in ([whole, forged], [forged, whole]):
+        code, said = kinds(written(tmp_path / "both.jsonl", *lines))
+        assert (code, "contradiction" in said) == (2, True)
+
+
+def test_a_member_that_stands_there_twice_is_not_what_came(tmp_path: Path) -> None:
+    sender = Sender()
+    lines = [sender.batch(1).body.decode()[1:-1] for _ in range(2)]
+    spaced = [line.replace('","', '", "') for line in lines]
+    assert kinds(written(tmp_path / "spaced.jsonl", *spaced)) == (0, {"complete", "unsealed"})
+    begun = '{"subject":"somebody else", '
+    twice = [line.replace("{", begun, 1) for line in spaced]
+    assert kinds(written(tmp_path / "twice.jsonl", *twice))[0] == 3
+
+
+def test_what_comes_behind_the_last_one_asked_for_still_has_to_follow_it(tmp_path: Path) -> None:
+    sender, told = make.two_hours()
+    forger = Sender(batches=sender.batches[:2], now=sender.batches[2].opened, secrets=(make.OTHER_SECRET,))
+    forged = forger.deliver(forger.batch(1))
+    asked = ["--public-key", PUBLIC_KEY, "--to", "3"]
+    for lines in ([*told[:3], forged, *told[4:]], [*told[:3], forged, told[5]]):
+        code, findings = found(*asked, written(tmp_path / "told.jsonl", *lines), secrets="")
+        assert (code, {"unattested"}) == (1, {each["kind"] for each in findings} - {"complete", "proved"})
+    assert found(*asked, written(tmp_path / "told.jsonl", *told), secrets="")[0] == 0
+
+
+def test_a_header_ends_with_its_line_and_with_nothing_else(tmp_path: Path) -> None:
+    sender = Sender()
+    told = sender.deliver(sender.batch(1)).but(X_Note="a\u2028X-Audit-Gap: 1-2")
+    (tmp_path / "1.body").write_bytes(told.body)
+    lines = [f"{name}: {value}" for name, value in told.headers.items()]
+    (tmp_path / "1.headers").write_text("\r\n".join(lines), "utf-8")
+    assert kinds(tmp_path) == (0, {"complete"})
+
+
+def test_what_is_sent_many_times_is_not_tried_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An auditor's tool must not be kept busy by whoever wrote the input."""
+    sender = Sender()
+    bodies = [sender.batch(4).body.decode() for _ in range(3)]
+    lines = [bodies[0], bodies[2], *(bodies[1].replace("viewer", f"v{number}") for number in range(50)), bodies[1]]
+    tries = []
+    seal = Stream.seal
+    monkeypatch.setattr(Stream, "seal", lambda *given: tries.append(given[1]) or seal(*given))
+    assert kinds(written(tmp_path / "told.jsonl", *lines))[0] == 2
+    assert tries.count(2) <= 2

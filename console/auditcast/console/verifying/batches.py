@@ -12,7 +12,7 @@ class Held(Struct):
     """A batch that is here. Without `digest` only the numbers of its events are known, not that nothing was changed.
 
     `marked` has a mark for each event, or is empty if its body cannot be taken apart. `copies` are deliveries that
-    brought nothing new, `duplicates` single events.
+    brought nothing new, `duplicates` single events. `signed` if all that it came in was signed with a key given.
     """
 
     place: Place
@@ -23,6 +23,7 @@ class Held(Struct):
     parts: int = 0
     copies: int = 0
     duplicates: int = 0
+    signed: bool = False
 
     @property
     def repeats(self) -> int:
@@ -30,9 +31,7 @@ class Held(Struct):
         return self.copies - (-self.duplicates // (self.last - self.first + 1))
 
     def differs(self, number: int, mark: bytes) -> bool:
-        """Whether the event of this number is another one here."""
-        if not self.marked:
-            return False
+        """Whether the event of this number is another one here; in a body that has no pieces no event is."""
         return not self.first <= number <= self.last or at(self.marked, number - self.first) != mark
 
 
@@ -52,7 +51,8 @@ class Open(Struct):
     """A batch of which parts or single events came; their bytes lie in the spool.
 
     `claim` is that of its parts, `family` says what single events were read as. `alternatives` counts events that came
-    with other bytes, too; `tried` is how many there were of all when it was last tried to seal the batch.
+    with other bytes, too; `tried` is how many there were of all when it was last tried to seal the batch. `signed` as
+    long as nothing came without a signature.
     """
 
     place: Place
@@ -67,6 +67,7 @@ class Open(Struct):
     duplicates: int = 0
     alternatives: int = 0
     tried: int = 0
+    signed: bool = False
 
     def add(self, number: int, mark: bytes) -> bool:
         """Count an event in; whether its bytes are new."""

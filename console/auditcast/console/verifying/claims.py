@@ -11,7 +11,7 @@ from auditcast.schemas.chain import link_digest
 _NUMBER = "[1-9][0-9]{0,18}"
 _DIGEST = "[0-9a-f]{64}"
 _RULES = {
-    "stream": re.compile("[!-~]{1,128}"),
+    "stream": re.compile("[A-Za-z0-9_-]{1,128}"),
     "sequence": re.compile(_NUMBER),
     "events": re.compile(f"({_NUMBER})-({_NUMBER})"),
     "opened": re.compile(f"0|{_NUMBER}"),

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     MISSING = "missing"
     INCOMPLETE = "incomplete"
     UNPROVED = "unproved"
+    UNATTESTED = "unattested"
     MANIFEST_MISSING = "manifest-missing"
     ALTERED = "altered"
     UNSIGNED = "unsigned"

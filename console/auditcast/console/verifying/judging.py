@@ -5,18 +5,20 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from auditcast.console.verifying.attesting import follows, unattested
 from auditcast.console.verifying.batches import Held
 from auditcast.console.verifying.findings import Finding, Kind
 from auditcast.console.verifying.statements import Statements
 from auditcast.console.verifying.stream import Stream
-from auditcast.schemas.chain import GENESIS, NO_GAP
+from auditcast.schemas.chain import NO_GAP
 from auditcast.schemas.records import Manifest
 
 
 class Asked(Struct, frozen=True, kw_only=True):
     """What the auditor asks for: batches `first` to `last` (0: to the end) of each stream of a destination.
 
-    With `begins_later` a stream begins where it does. `until` (ms; 0: any time) is when the end is to be proved until.
+    With `begins_later` a stream begins where it does. `until` (ms; 0: any time) is when the end is to be proved until;
+    of batches that were opened later no proof is asked for.
     With `numbers_only` it is no fault that a store has changed the events, and only their numbers are looked at.
     """
 
@@ -44,7 +46,7 @@ def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
         # What was cut off may have been cut within a batch.
         low = max(low, here[0] + (here[0] in stream.incomplete))
     within = [sequence for sequence in here if low <= sequence <= top]
-    broken = {after for after in within if after in stream.held and not _follows(stream, after)}
+    broken = {after for after in within if after in stream.held and not follows(stream, after)}
     for (_, sequence), finding in stream.noted.items():
         if asked.covers(sequence):
             yield finding
@@ -52,21 +54,14 @@ def judged(stream: Stream, said: Statements, asked: Asked) -> Iterator[Finding]:
     yield from (Finding(Kind.BROKEN, stream.name, sequence) for sequence in sorted(broken))
     yield from _missing(stream, said, within, low, top)
     yield from _incomplete(stream, within)
+    if said.trusted:
+        yield from unattested(stream, said.chain, low, top, asked.until)
     for sequence in within:
         if sequence in stream.held:
             yield from _remarks(stream.name, stream.held[sequence])
     for manifest in said.chain:
         yield from _unlike(stream, manifest, low, top)
         yield from _notes(stream.name, manifest, low, top)
-
-
-def _follows(stream: Stream, sequence: int) -> bool:
-    held, before = stream.held[sequence], stream.held.get(sequence - 1)
-    if sequence == 1:
-        return held.place.previous == GENESIS and held.first == 1
-    if before is None:
-        return True
-    return held.first == before.last + 1 and before.digest in ("", held.place.previous)
 
 
 def _runs(stream: Stream, within: list[int], broken: set[int]) -> Iterator[Finding]:
@@ -140,6 +135,12 @@ def _unlike(stream: Stream, manifest: Manifest, low: int, top: int) -> Iterator[
     """The batches at the ends of a manifest's hour that are not those it tells of, or lie after the very last."""
     opens, closes = manifest.first_sequence, manifest.last_sequence
     wrong = set()
+    before = stream.held.get(opens - 1)
+    if before and (before.digest or manifest.opening_digest, before.last) != (
+        manifest.opening_digest,
+        manifest.first_event - 1,
+    ):
+        wrong.add(opens - 1)
     first = stream.held.get(opens)
     if (
         first

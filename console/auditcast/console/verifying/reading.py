@@ -1,15 +1,17 @@
 """Files, folders and standard input, read piece by piece: never more than one line, or one body, at a time."""
 
 import gzip
+import io
 import re
 import sys
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from auditcast.console.verifying.items import Ignored, Item, Request, Unreadable
-from auditcast.console.verifying.shapes import Spot, items_in, items_in_body, joined
+from auditcast.console.verifying.shapes import Spot, is_json, items_in, items_in_body, joined
 from auditcast.schemas.errors import AuditcastError
 
 MOST_LINE = 64 * 1024 * 1024
@@ -82,7 +84,7 @@ def _headers(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
         text = file.read(MOST_HEADERS).decode("utf-8", "replace")
     found: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         name, colon, value = line.partition(":")
         if colon and " " not in name.strip():  # else it is the request's first line
             found.setdefault(name.strip().lower(), []).append(value.strip())
@@ -105,24 +107,21 @@ def _file(path: Path, kind: str) -> Iterator[Item]:
 
 def _stream(file: "IO[bytes] | gzip.GzipFile", name: str, kind: str) -> Iterator[Item]:
     """JSON lines, or one JSON document."""
-    number = 0
-    while line := file.readline(MOST_LINE + 1):
-        number += 1
+    first = file.readline(MOST_LINE + 1).removeprefix(b"\xef\xbb\xbf")
+    lines = chain([first], iter(lambda: file.readline(MOST_LINE + 1), b""))
+    if _OPENING.fullmatch(first):
+        document = first + file.read(MOST_DOCUMENT + 1)
+        if len(document) > MOST_DOCUMENT:
+            yield Unreadable(name, "it is too large for one document: make JSON lines of it, as with jq -c '.[]'")
+            return
+        if is_json(document):
+            yield from items_in(document, Spot(name, kind))
+            return
+        # Its first line was torn, and the others may be sound.
+        lines = chain(io.BytesIO(document))
+    for number, line in enumerate(lines, 1):
         if len(line) > MOST_LINE:
             yield Unreadable(f"{name}:{number}", "the line is too long, and the rest of the file was not read")
             return
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-            if _OPENING.fullmatch(line):
-                yield from _document(line, file, name, kind)
-                return
-        if not line.isspace():
+        if line.strip():
             yield from items_in(line, Spot(f"{name}:{number}", kind, ordered=True))
-
-
-def _document(line: bytes, file: "IO[bytes] | gzip.GzipFile", name: str, kind: str) -> Iterator[Item]:
-    document = line + file.read(MOST_DOCUMENT + 1)
-    if len(document) > MOST_DOCUMENT:
-        yield Unreadable(name, "it is too large for one document: make JSON lines of it, as with jq -c '.[]'")
-    else:
-        yield from items_in(document, Spot(name, kind))

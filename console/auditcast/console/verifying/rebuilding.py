@@ -3,7 +3,9 @@
 A body that is not the one that came has another digest, so whatever gives the right one was right.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -118,6 +120,22 @@ FAMILIES: dict[str, Sequence[Form]] = {
     "splunk": (Form("splunk/1", b"", b"\n", b"", _without_index), Form("splunk/1", b"", b"\n", b"")),
 }
 """By what an event was read as: the forms that its batch may have had."""
+
+
+def is_unambiguous(piece: bytes) -> bool:
+    """Whether no object in a JSON value names a member twice, of which each reader may take another one."""
+    try:
+        json.loads(piece, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("a member stands there twice")
+    return found
 
 
 def untouched(family: str, pieces: Sequence[bytes]) -> bool:

@@ -50,6 +50,14 @@ def _unproved(finding: Finding) -> str:
     )
 
 
+def _unattested(finding: Finding) -> str:
+    batches = _range("batch", "batches", finding.first, finding.last)
+    return (
+        f"no manifest vouches for {batches}, and no signature there was looked at: whoever holds the copy could have"
+        " made that; ask for newer manifests, or only for proof --until the newest one"
+    )
+
+
 def _ended(finding: Finding) -> str:
     return f"it ended on {_time(finding.until)} with {_batch_or_none(finding.last)}"
 
@@ -95,6 +103,7 @@ _SENTENCES: Mapping[Kind, Callable[[Finding], str]] = {
     Kind.MISSING: _missing,
     Kind.INCOMPLETE: _incomplete,
     Kind.UNPROVED: _unproved,
+    Kind.UNATTESTED: _unattested,
     Kind.MANIFEST_MISSING: _of("there is no manifest for the time from {since} until {until}"),
     Kind.ALTERED: _of("{batch} is not what its digest says: the body or a header was changed"),
     Kind.UNSIGNED: _of("{batch} has no signature"),

@@ -26,11 +26,15 @@ def settle(stream: Stream, manifests: Sequence[Manifest], *, numbers_only: bool)
     """
     known = _Known(
         {1: 1} | {each.first_sequence: each.first_event for each in manifests},
-        {each.last_sequence: each.last_event for each in manifests},
-        {each.last_sequence: each.closing_digest for each in manifests},
+        {each.first_sequence - 1: each.first_event - 1 for each in manifests}
+        | {each.last_sequence: each.last_event for each in manifests},
+        {each.first_sequence - 1: each.opening_digest for each in manifests}
+        | {each.last_sequence: each.closing_digest for each in manifests},
     )
     for sequence in sorted(stream.open):
-        if stream.open[sequence].claim is None:
+        if stream.open[sequence].claim is not None:
+            stream.join(sequence)
+        else:
             stream.seal(sequence, _wanted(stream, sequence, known))
     # From the last one on, so that what an altered batch says of the one before it is not believed.
     for sequence in sorted(stream.open, reverse=True):

@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from auditcast.console.verifying import stored
 from auditcast.console.verifying.items import Item, Request, Told, Unreadable
+from auditcast.console.verifying.rebuilding import is_unambiguous
 from auditcast.console.verifying.statements import manifest_in
 from auditcast.console.verifying.stored import BROKEN
 from auditcast.schemas.records import Manifest
@@ -62,9 +63,21 @@ Reader = Callable[[bytes, Spot], Iterator[Item]]
 
 _shape = msgspec.json.Decoder(_Shape).decode
 _delivery = msgspec.json.Decoder(_Delivery).decode
+_raw = msgspec.json.Decoder(Raw).decode
 _raws = msgspec.json.Decoder(list[Raw]).decode
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _value = msgspec.json.Decoder().decode
+
+
+def is_json(text: bytes) -> bool:
+    """Whether it is one JSON value; one that nests too deep is, as far as anybody can tell."""
+    try:
+        _raw(text)
+    except msgspec.DecodeError:
+        return False
+    except RecursionError:
+        return True
+    return True
 
 
 def items_in(raw: bytes, spot: Spot) -> Iterator[Item]:
@@ -151,7 +164,12 @@ def _nothing(raw: bytes, spot: Spot) -> Iterator[Item]:
 
 
 def _stored(read: Callable[[Any, str], Iterator[Item]]) -> Reader:
-    return lambda raw, spot: read(_value(raw), spot.where)
+    def told(raw: bytes, spot: Spot) -> Iterator[Item]:
+        if not is_unambiguous(raw):
+            raise ValueError("what a store writes names each member once")
+        return read(_value(raw), spot.where)
+
+    return told
 
 
 _READERS: Sequence[tuple[str, tuple[str, ...], Reader]] = (

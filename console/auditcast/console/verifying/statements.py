@@ -52,13 +52,15 @@ def stated(stream: str, given: Sequence[Told], signed: Signed | None) -> Stateme
     """What the manifests of one stream amount to; `signed` is None if the auditor has no public key."""
     found = Statements(trusted=signed is not None)
     genuine: dict[str, Told] = {}
+    forged: set[int] = set()
     for each in given:
         if _genuine(each.manifest, signed):
             genuine.setdefault(each.manifest.digest, each)
         else:
-            finding = Finding(Kind.MANIFEST_FORGED, stream, until=_until(each.manifest), where=each.where)
-            if finding.until not in {known.until for known in found.findings}:
-                found.findings.append(finding)
+            until = _until(each.manifest)
+            if until not in forged:
+                found.findings.append(Finding(Kind.MANIFEST_FORGED, stream, until=until, where=each.where))
+            forged.add(until)
     by_end = sorted(genuine.values(), key=lambda each: (each.manifest.until, each.manifest.since))
     found.chain = list(_followed(stream, by_end, found.findings))
     return found

@@ -6,7 +6,7 @@ from auditcast.console.verifying.batches import Held, Incomplete, Open
 from auditcast.console.verifying.claims import Claim, Place
 from auditcast.console.verifying.findings import Finding, Kind
 from auditcast.console.verifying.marks import mark, marks
-from auditcast.console.verifying.rebuilding import FAMILIES, Form
+from auditcast.console.verifying.rebuilding import FAMILIES, Form, is_unambiguous
 from auditcast.console.verifying.spool import Spool
 from auditcast.schemas.chain import body_digest
 from auditcast.schemas.formats.base import Pieces
@@ -48,18 +48,20 @@ class Stream:
             self.note(Kind.LATE, sequence, where)
         self._newest = max(self._newest, sequence)
 
-    def add_whole(self, claim: Claim, pieces: Pieces | None, where: str) -> None:
+    def add_whole(self, claim: Claim, pieces: Pieces | None, where: str, *, signed: bool = False) -> None:
         """A whole batch whose digest is right; `pieces` is None if its body cannot be taken apart."""
         sequence = claim.place.sequence
         held = self.held.get(sequence)
         if held is not None and held.digest == claim.digest:
             held.copies += 1
+            held.signed |= signed
             return
         if held is not None:
             self.note(Kind.CONTRADICTION, sequence, where)
             return
         marked = marks(pieces.items) if pieces else b""
-        held = self.held[sequence] = Held(claim.place, claim.first, claim.last, claim.digest, marked)
+        held = Held(claim.place, claim.first, claim.last, claim.digest, marked, signed=signed)
+        self.held[sequence] = held
         before = self.open.pop(sequence, None)
         if before is not None:
             self._spool.drop((self.name, sequence))
@@ -69,7 +71,7 @@ class Stream:
             if differ or (before.claim is not None and before.claim.digest != claim.digest):
                 self.note(Kind.CONTRADICTION, sequence, where)
 
-    def add_part(self, claim: Claim, pieces: Pieces, where: str) -> None:
+    def add_part(self, claim: Claim, pieces: Pieces, where: str, *, signed: bool = False) -> None:
         """A part of a batch, whose digest is right if its `parent` is."""
         assert claim.part is not None  # noqa: S101  (the caller's promise)
         sequence = claim.place.sequence
@@ -81,16 +83,18 @@ class Stream:
         waiting = self.open.get(sequence)
         if waiting is None or waiting.claim is None:
             frame = pieces.head, pieces.separator, pieces.tail
-            fresh = Open(claim.place, claim=claim, frame=frame)
+            fresh = Open(claim.place, claim=claim, frame=frame, signed=signed)
             waiting = self.open[sequence] = fresh if waiting is None else _with_claim(waiting, fresh)
         elif waiting.claim.digest != claim.digest:
             self.note(Kind.CONTRADICTION, sequence, where)
             return
         if self._put(waiting, numbered, where):
+            waiting.signed &= signed
             waiting.parts += 1
         else:
             waiting.copies += 1
-        self._join(sequence, waiting)
+        if not waiting.tried:
+            self.join(sequence)
 
     def add_events(self, place: Place, family: str, numbered: Numbered, where: str) -> None:
         """Events of one batch, all of which say the same of its place."""
@@ -106,6 +110,7 @@ class Stream:
             self.note(Kind.CONTRADICTION, sequence, where)
             return
         waiting.duplicates += len(numbered) - self._put(waiting, numbered, where)
+        waiting.signed = False
         for near in (sequence - 1, sequence, sequence + 1):
             self._seal_if_bounded(near)
 
@@ -137,7 +142,7 @@ class Stream:
             forms = [form for form in (self._form,) if form in FAMILIES[waiting.family]]
             for form in dict.fromkeys([*filter(None, forms), *FAMILIES[waiting.family]]):
                 digest = form.digest(waiting.place, waiting.low, waiting.high, pieces)
-                if digest in wanted:
+                if digest in wanted and (form.change is None or all(map(is_unambiguous, pieces))):
                     self._form, self.sealed_events = form, True
                     self.hold(sequence, digest, marks(pieces) if waiting.alternatives else waiting.marked())
                     return True
@@ -160,6 +165,7 @@ class Stream:
             waiting.parts if waiting.parts > 1 else 0,
             waiting.copies,
             waiting.duplicates,
+            waiting.signed,
         )
 
     def give_up(self, sequence: int, incomplete: Incomplete | None = None) -> None:
@@ -194,7 +200,9 @@ class Stream:
             chosen = dict(copies)
             yield [chosen[number] for number in sorted(chosen)]
 
-    def _join(self, sequence: int, waiting: Open) -> None:
+    def join(self, sequence: int) -> None:
+        """Hold a batch that came in parts, if they are all here and give what each of them named."""
+        waiting = self.open[sequence]
         claim = waiting.claim
         assert claim is not None  # noqa: S101  (it came in parts)
         if len(waiting.events) != claim.last - claim.first + 1 or waiting.tried == waiting.size:
@@ -209,7 +217,7 @@ class Stream:
     def _seal_if_bounded(self, sequence: int) -> None:
         """Seal a batch as soon as its neighbours show that it is whole, so that its bytes need not be kept."""
         waiting, following = self.open.get(sequence), self.place_of(sequence + 1)
-        if waiting is None or following is None or waiting.claim or waiting.tried == waiting.size:
+        if waiting is None or following is None or waiting.claim or waiting.tried:
             return
         if self.first_of(sequence + 1) == waiting.high + 1 and self.last_of(sequence - 1) == waiting.low - 1:
             self.seal(sequence, [following.previous])

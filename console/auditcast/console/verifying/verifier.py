@@ -190,9 +190,9 @@ class Verifier:
         if request.ordered:
             stream.arrived(sequence, where)
         if not claim.part:
-            stream.add_whole(claim, pieces, where)
+            stream.add_whole(claim, pieces, where, signed=self._keys.fit(request.headers))
         elif pieces:
-            stream.add_part(claim, pieces, where)
+            stream.add_part(claim, pieces, where, signed=self._keys.fit(request.headers))
         else:
             # A format of a later release, or one that cannot be split.
             stream.spoilt(Kind.UNVERIFIABLE, sequence, where)
