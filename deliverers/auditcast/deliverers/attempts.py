@@ -19,6 +19,7 @@ from auditcast.deliverers.outcomes import Failed, Outcome, Reason, Verdict, deta
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.parts import Part, part_id
 from auditcast.deliverers.redaction import shown
+from auditcast.deliverers.redirects import redirection
 from auditcast.deliverers.request import Headers, headers, question
 from auditcast.deliverers.transport import Answer
 from auditcast.schemas.formats import Format
@@ -177,7 +178,9 @@ def _ended(errand: Errand, part: Part, made: _Made, judged: Judged, apart_s: flo
     """What became of a request, told to the log."""
     answer, target = made.answer, errand.target
     detail = judged.detail
-    if answer is not None and detail:
+    if answer is not None and judged.reason == Reason.REDIRECTED:
+        detail = redirection(answer, target)
+    elif answer is not None and detail:
         detail = shown(detail.encode(), target.credentials, target.url)
     attempt = Attempt(
         at=int(made.at * 1000),

@@ -123,6 +123,29 @@ async def test_a_sealed_url_is_where_it_is_sent_and_nobody_reads_it_in_an_answer
     assert not [record for record in caplog.records if "hush" in str(vars(record)) or "T0ken77" in str(vars(record))]
 
 
+@pytest.mark.parametrize(
+    ("location", "sealed", "told"),
+    [
+        ("/says/?key=s3cr3t-k", False, "it redirects to the same path at {origin}, with a slash at its end"),
+        ("https://www.example.com/says?k=v", True, "it redirects to the same path at https://www.example.com"),
+        ("https://u:pw@sso.example.com/login?next=/x", False, "it redirects to https://sso.example.com/login"),
+        ("https://sso.example.com/login?next=/x", True, "it redirects to https://sso.example.com"),
+        ("/other/s3cr3t-k/more", False, "it redirects to {origin}/other/***/more"),
+        ("https://sso.example.com:port/", False, ""),
+    ],
+)
+async def test_where_a_redirect_leads_is_told_without_what_may_be_a_credential(
+    world: World, location: str, sealed: bool, told: str
+) -> None:
+    url, origin = world.receiver.url("/says?key=s3cr3t-k"), world.receiver.url("/").rstrip("/")
+    named = {"url": origin, "sealed_url": SEALER.seal("dst_1/url", url)} if sealed else {"url": url}
+    world.register("/", **named)
+    world.receiver.says = lambda request: Said(301, b"", f"Location: {location}\r\n")
+    [piece] = await world.deliver()
+    assert piece.outcome.reason == "redirected"
+    assert piece.outcome.detail == told.format(origin=origin)
+
+
 def manifest(until: int) -> Batch:
     """As the processor makes them."""
     return replace(
