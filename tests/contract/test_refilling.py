@@ -15,11 +15,14 @@ from auditcast.kafka.local import Broker
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
+from auditcast.processors.keys import Keys
 from auditcast.processors.state import revision_key
 from auditcast.producers.testing import MemoryAuditLog
-from auditcast.schemas.chain import stream_epoch, stream_name
-from auditcast.schemas.records import Batch, Revision, RevisionInForce
+from auditcast.schemas.chain import GENESIS, stream_epoch, stream_name
+from auditcast.schemas.manifests import text
+from auditcast.schemas.records import Batch, Manifest, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer, new_key
+from auditcast.schemas.signing_keys import Signer, genuine, new_signing_key
 from auditcast.schemas.wire import decode_as, encode
 from tests.conftest import PARTITIONS
 
@@ -30,7 +33,7 @@ REVISION = Revision(
     destination="dst_1", number=1, nonce="n", state="active", changed_at=0, workspace=WORKSPACE, epoch="e",
     window_events=PER_BATCH,
 )  # fmt: skip
-SEALER = Sealer([new_key()])
+SEALER, SIGNER = Sealer([new_key()]), Signer([new_signing_key()])
 
 
 class Interrupted(Exception):
@@ -84,11 +87,17 @@ class Pipeline:
         asked = Asked(since=since, until=None, now=0)
         with Standing(self.connection, "dst_1") as standing, Scan(self.connection, self.topics.events) as scan:
             standing.wait(REVISION, [HOME], WITHIN_S)
-            refilling = Refilling(scan, standing, SEALER)
+            refilling = Refilling(scan, standing, Keys(SEALER, SIGNER))
             try:
                 return [refilling.run(each, outlet, lambda _: None) for each in refilling.plan(asked, [HOME]).backfills]
             finally:
                 outlet.flush()
+
+    def manifests(self) -> list[Manifest]:
+        """All that were put on record."""
+        with Scan(self.connection, self.topics.manifests) as scan:
+            found = list(scan.messages(dict.fromkeys(scan.bounds, 0)))
+        return [decode_as(Manifest, message.value() or b"") for message in found]
 
     def batches(self) -> list[Batch]:
         """All that was appended."""
@@ -123,6 +132,12 @@ def test_what_was_interrupted_goes_on_as_if_it_had_not_been(pipeline: Pipeline) 
     assert (taken.count, taken.repeated) == (total, 20)
     assert pipeline.backfill(0) == []
     assert len(pipeline.batches()) == len(batches)
+    (manifest,) = pipeline.manifests()
+    assert manifest.stream == batches[-1].stream
+    assert (manifest.first_sequence, manifest.last_sequence, manifest.last_event) == (1, total, EVENTS)
+    assert (manifest.opening_digest, manifest.closing_digest) == (GENESIS, batches[-1].digest)
+    assert manifest.final
+    assert genuine(SIGNER.public_keys[0], text(manifest), manifest.signature)
 
 
 def test_an_event_is_in_no_two_backfills(pipeline: Pipeline) -> None:

@@ -12,13 +12,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditcast.processors import moves
-from auditcast.processors.effects import Bury, Effect, PutBatch
+from auditcast.processors.effects import Bury, Effect, PutBatch, PutManifest
+from auditcast.processors.hours import Hours
 from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.state import State
 from auditcast.schemas.chain import GENESIS, stream_name
 from auditcast.schemas.records import Backfill, Batch, Control, Link, Moved, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.signing_keys import Signer
 from auditcast.schemas.wire import HEADER_BYTES, decode_as, encode
 
 _CONTROL = encode(Control(partition=0, content=b"", mac=b""))[:HEADER_BYTES]
@@ -120,6 +122,14 @@ class Refill:
         if stream is None or not stream.events:
             return []
         return self._batches([self._core.windows.close(stream)])
+
+    def ended(self, plan: Backfill, signer: Signer) -> PutManifest:
+        """The one manifest of the stream, once it has finished: until the time at which the backfill was asked for."""
+        stream = self._core.roster.stream(self._destination)
+        if stream is None:
+            raise ValueError("a backfill has a stream as long as it is taken on")
+        (effect,) = Hours(signer, ()).end(stream, plan.at, plan.end)
+        return effect
 
     def _batches(self, effects: Sequence[Effect]) -> list[Batch]:
         """The batches among `effects`; events that belong elsewhere were moved there by who owned the partition."""

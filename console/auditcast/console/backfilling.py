@@ -25,9 +25,11 @@ from auditcast.console.showing import as_json
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import read
 from auditcast.kafka.topics import partitions as count_partitions
+from auditcast.processors.keys import Keys
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer
+from auditcast.schemas.signing_keys import Signer
 
 WAIT_S = 60.0
 """How long it may take to come into force: the processors' rebalance, and a little more."""
@@ -85,12 +87,13 @@ def fill(settings: Destinations, revision: Revision, asked: Asked, timeout: floa
             else f"{revision.destination} is not entitled: see 'auditcast destinations show {revision.destination}'"
         )
     connection = settings.connection
-    sealer = Sealer([key.reveal() for key in settings.sealing_keys])
+    sealing = [key.reveal() for key in settings.sealing_keys]
+    keys = Keys(Sealer(sealing), Signer([key.reveal() for key in settings.signing_keys], sealing))
     partitions = partitions_of(revision, count_partitions(connection))
     with Standing(connection, revision.destination) as standing:
         standing.wait(revision, partitions, timeout)
         with Scan(connection, Topics(connection.topic_prefix).events) as scan:
-            refilling = Refilling(scan, standing, sealer)
+            refilling = Refilling(scan, standing, keys)
             plan = refilling.plan(asked, partitions)
             outlet = None if dry_run else Outlet(connection)
             try:

@@ -9,7 +9,8 @@ from auditcast.kafka import clients
 from auditcast.kafka.errors import BrokerUnavailable
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
-from auditcast.schemas.records import Backfill, Batch
+from auditcast.schemas.manifests import manifest_key
+from auditcast.schemas.records import Backfill, Batch, Manifest
 from auditcast.schemas.wire import encode
 
 STALLED_S = 30.0
@@ -32,6 +33,11 @@ class Outlet:
     def batch(self, batch: Batch) -> None:
         """Append a batch where the deliverers find it."""
         self._produce(self._topics.batches, batch.destination, encode(batch))
+
+    def manifest(self, manifest: Manifest) -> None:
+        """Put a manifest where all of them are."""
+        key = manifest_key(manifest.stream, manifest.until)
+        self._produce(self._topics.manifests, key, encode(manifest), partition=partition_in(manifest.stream))
 
     def note(self, backfill: Backfill) -> None:
         """Say how far a backfill has come, in the partition that it is about."""

@@ -12,9 +12,9 @@ from auditcast.console.outlet import Outlet
 from auditcast.console.periods import Controls, History, Period, begins_stream, history, without
 from auditcast.console.scanning import Scan, headers_of
 from auditcast.processors import controls
+from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Place
 from auditcast.schemas.records import Backfill, Batch, Moved
-from auditcast.schemas.sealing import Sealer
 
 CHECKPOINT = 50
 """Batches after which it is noted how far a backfill has come."""
@@ -57,10 +57,10 @@ class Done(Struct, kw_only=True):
 class Refilling:
     """The backfills of one destination; `scan` is of the events topic."""
 
-    def __init__(self, scan: Scan, standing: Standing, sealer: Sealer) -> None:
+    def __init__(self, scan: Scan, standing: Standing, keys: Keys) -> None:
         self._scan = scan
         self._standing = standing
-        self._sealer = sealer
+        self._keys = keys
 
     def plan(self, asked: Asked, partitions: Sequence[int]) -> Plan:
         """What is to be done in `partitions`, in which the destination is in force; raises `Unproven`."""
@@ -83,7 +83,7 @@ class Refilling:
         """Append the batches of one backfill, or only count them if there is no `outlet`."""
         partition = partition_in(backfill.stream)
         place = Place(self._scan.topic, partition, len(self._scan.bounds))
-        refill = Refill(backfill, place, self._moved(partition, backfill.last_offset + 1), self._sealer)
+        refill = Refill(backfill, place, self._moved(partition, backfill.last_offset + 1), self._keys.sealer)
         unreadable = self._scan.unreadable
         come, batches = backfill, 0
         for batch in self._batches(refill, backfill, shown):
@@ -97,6 +97,7 @@ class Refilling:
                     outlet.note(reached(come, batch))
             come, batches = reached(come, batch), batches + 1
         if outlet is not None and come.sequence:
+            self._end(refill, come, outlet)
             outlet.flush()
             outlet.note(finished(come))
             outlet.flush()
@@ -112,6 +113,14 @@ class Refilling:
             refused=refill.refused,
         )
 
+    def _end(self, refill: Refill, come: Backfill, outlet: Outlet) -> None:
+        """Say, signed, which batch was the last one."""
+        if self._keys.signer is not None:
+            ended = refill.ended(come, self._keys.signer)
+            outlet.manifest(ended.manifest)
+            if ended.batch is not None:
+                outlet.batch(ended.batch)
+
     def _batches(self, refill: Refill, backfill: Backfill, shown: Shown) -> Iterator[Batch]:
         last = refill.begin
         for row in self._rows(partition_in(backfill.stream), last, backfill.end):
@@ -123,7 +132,7 @@ class Refilling:
 
     def _moved(self, partition: int, end: int) -> Mapping[int, Moved]:
         """What was moved to a partition before `end`; all of its log is read for that, if anything ever was."""
-        moves = Moves(partition, self._sealer)
+        moves = Moves(partition, self._keys.sealer)
         if self._standing.moves:
             for row in self._rows(partition, 0, end):
                 moves.take(row)
@@ -143,7 +152,7 @@ class Refilling:
         kept = self._standing.entries(partition)
         if begins_stream(kept[0], partition) or kept[0].timestamp <= since:
             return history(kept, partition)
-        found = Controls(partition, kept, self._sealer)
+        found = Controls(partition, kept, self._keys.sealer)
         for row in self._rows(partition, 0, kept[0].offset):
             if is_control(row.value):
                 found.take(row)

@@ -46,6 +46,7 @@ class Destinations(Struct, frozen=True, kw_only=True):
 
     connection: Connection
     sealing_keys: SealingKeys
+    signing_keys: SigningKeys = ()
     base_url: BaseUrl = "https://atmos-pro.com"
     type_prefix: TypePrefix = "pro.atmos"
     allowed_networks: AllowedNetworks = ()

@@ -23,7 +23,11 @@ def test_a_value_copied_to_another_destination_stays_shut() -> None:
         Sealer([OLD]).open("dst_2/secret", sealed)
 
 
-@pytest.mark.parametrize("damaged", [b"", b"\xff\x00", b"no token", Fernet(OTHER).encrypt(b"dst_1/secret\nx")])
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"\xff\x00", b"no token", Fernet(OTHER).encrypt(b"dst_1/secret\nx")],
+    ids=["empty", "binary", "text", "another-key"],
+)
 def test_another_key_or_damage_is_one_sentence_without_the_value(damaged: bytes) -> None:
     with pytest.raises(WrongSealingKey, match=f"^{PLACE} was sealed with a key that AUDITCAST_SEALING_KEYS lacks"):
         Sealer([OLD, NEW]).open(PLACE, damaged)
@@ -47,7 +51,11 @@ def test_a_mac_holds_for_exactly_its_parts(parts: tuple[bytes, ...]) -> None:
         sealer.verify(sealer.sign(b"a", b"b"), *parts)
 
 
-@pytest.mark.parametrize("mac", [b"", b"\x00" * 32, Sealer([OTHER]).sign(b"a"), Sealer([OLD]).sign(b"a")[:-1]])
+@pytest.mark.parametrize(
+    "mac",
+    [b"", b"\x00" * 32, Sealer([OTHER]).sign(b"a"), Sealer([OLD]).sign(b"a")[:-1]],
+    ids=["none", "zeros", "another-key", "cut"],
+)
 def test_a_forged_mac_is_refused(mac: bytes) -> None:
     with pytest.raises(Forged, match="find out who wrote it"):
         Sealer([OLD, NEW]).verify(mac, b"a")
