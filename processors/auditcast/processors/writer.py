@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST_IN_FLIGHT = 64 * 1024 * 1024
 """Bytes handed to the producer and not acknowledged yet, beyond which no record is taken."""
 
+RECORD_BYTES = 1_000
+"""About what a batch or a manifest takes beside a batch's body."""
+
 POLL_SECONDS = 0.01
 """How often acknowledgements are collected while any are due."""
 
@@ -81,7 +84,8 @@ class Writer:
                 write = partial(self._put_batch, effect, partition, done)
                 self._in_turn(effect.batch.stream, write, len(effect.batch.body))
             case PutManifest():
-                self._in_turn(effect.link.stream, partial(self._put_manifest, effect, partition, done), 0)
+                size = len(effect.batch.body) if effect.batch is not None else 0
+                self._in_turn(effect.link.stream, partial(self._put_manifest, effect, partition, done), size)
             case PutState():
                 self._put(effect.key, partition, encode(effect.record), done)
             case Move():
@@ -126,7 +130,7 @@ class Writer:
         return self._in_flight
 
     def _in_turn(self, stream: str, write: Callable[[], None], size: int) -> None:
-        """Begin `write` of `size` bytes, once the stream's manifest is durable if one is on its way.
+        """Begin `write`, of a body of `size` bytes, once the stream's manifest is durable if one is on its way.
 
         A link that is durable says by this that all manifests before its batch are; so one that is not yet can still
         be made as it would have been.
@@ -135,6 +139,7 @@ class Writer:
         if waiting is None:
             write()
         else:
+            size += RECORD_BYTES
             self._in_flight += size
             waiting.append((write, size))
 
