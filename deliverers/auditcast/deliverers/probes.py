@@ -16,7 +16,7 @@ from auditcast.deliverers.parcels import Parcel, Source
 PROBES_EACH = 6
 """Probes in vain with one batch, after which it queues up again behind all others."""
 
-_SETTLED = {Verdict.GONE, Verdict.DEAD, Verdict.PARTLY}
+_SETTLED = {Verdict.DELIVERED, Verdict.GONE, Verdict.DEAD, Verdict.PARTLY}
 """What has consequences for some of the events at least, so that the batch cannot stay what it is."""
 
 

@@ -15,6 +15,7 @@ from tests.unit.deliverers.parcels import batch, parcel
 ATTEMPT = Attempt(at=1, latency_ms=1, status=200)
 SUCCESS = Outcome(reason=None, verdict=Verdict.DELIVERED, attempt=ATTEMPT)
 FAILURE = Outcome(reason="status-500", verdict=Verdict.RETRY, attempt=ATTEMPT)
+TOO_LARGE = Outcome(reason="status-413", verdict=Verdict.SPLIT, attempt=ATTEMPT)
 PARTLY = Outcome(reason="events-not-taken", verdict=Verdict.PARTLY, attempt=ATTEMPT)
 AGAIN = Outcome(reason="events-not-taken", verdict=Verdict.RETRY, attempt=ATTEMPT)
 SHARES = [Piece(0, 0, PARTLY), Piece(1, 2, SUCCESS, share=True), Piece(3, 3, AGAIN, share=True)]
@@ -40,11 +41,15 @@ def test_who_takes_a_part_is_there(account: Account) -> None:
     assert delivered(account) == [Delivered("dst_1", 1)]
 
 
-def test_a_batch_of_which_a_part_was_taken_does_not_stay_parked_as_it_is(account: Account) -> None:
-    """Even if a later request for it ran into a receiver that asked for time."""
+@pytest.mark.parametrize("taken", [SHARES, [Piece(0, 0, TOO_LARGE), Piece(1, 3, SUCCESS)]])
+def test_a_batch_of_which_a_part_was_taken_does_not_stay_parked_as_it_is(account: Account, taken: list[Piece]) -> None:
+    """Even if a later request for it ran into a receiver that asked for time.
+
+    One that takes a single request a minute would get the first part again and again, and the rest never.
+    """
     busy = replace(FAILURE, retry_after=60)
     each = parcel(batch(), claim=Claim("audit.batches.parked", 0, Source.PARKED))
-    pieces = [*SHARES, Piece(4, 4, busy)]
+    pieces = [*taken, Piece(4, 4, busy)]
     account.attempted(each, pieces, 0)
     assert account.standing.open
     assert place_of(account, each, pieces, 10**9, 1) is Place.DECIDED
