@@ -40,8 +40,8 @@ RESERVED_PREFIXES = ("ce-", "content-", "proxy-", "webhook-", "x-audit-", "x-web
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# RFC 5322's dot-atom: no quotes, no comments, nothing that could begin another header.
-_MAILBOX = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# RFC 5322's dot-atom: no quotes, no comments, nothing that could begin another header, or an encoded word (RFC 2047).
+_MAILBOX = re.compile(r"(?=.{1,64}\Z)(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 

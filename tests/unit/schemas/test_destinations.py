@@ -264,6 +264,7 @@ def test_a_format_is_named_or_nearly_so() -> None:
             "ops@example.com,b@example.com",
             ".ops@example.com",
             "ops@[127.0.0.1]",
+            "=?utf-8?q?=0D=0AX=3Ay?=@example.com",
             "ö@example.com",
         ),
         *("ö@example.com", f"{'a' * 65}@example.com", f"ops@{'a' * 64}.com", f"ops@{'a.' * 126}com"),

@@ -1,11 +1,14 @@
-"""Email addresses that a mail server can be handed: plain ASCII, nothing that means something in a header."""
+"""Email addresses that a mail server can be handed: plain ASCII, nothing that means something in a header.
+
+So none that looks like the beginning of an encoded word (RFC 2047) either, which Python would decode.
+"""
 
 import re
 from collections.abc import Sequence
 
 MAX_ADDRESS = 254
 
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 def usable(address: str) -> bool:

@@ -47,7 +47,8 @@ def message(page: Page, ids: tuple[str, str], sender: str, to: Sequence[str], no
     email = EmailMessage(policy=SMTP)
     email["From"] = Address(SENDER, addr_spec=sender)
     email["To"] = tuple(Address(addr_spec=address) for address in to)
-    email["Subject"] = page.subject
+    # Python decodes what others wrote as an encoded word (RFC 2047), and then writes out the line breaks in it.
+    email["Subject"] = page.subject.replace("=?", "= ?")
     email["Date"] = format_datetime(datetime.fromtimestamp(now // 1000, UTC))
     email["Message-ID"] = own
     if first != own:

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
+_LAST_MS = 253_402_300_799_000
+"""The end of the year 9999."""
+
 
 def clean(text: str, most: int) -> str:
     """`text` on one line of at most `most` characters, without any that are not seen or turn the others round."""
@@ -15,14 +18,19 @@ def clean(text: str, most: int) -> str:
 
 def when(at: int) -> str:
     """A time in ms: `21 Nov 2026, 09:12 UTC`."""
-    time = datetime.fromtimestamp(at / 1000, UTC)
+    time = _time(at)
     return f"{time.day} {time:%b %Y, %H:%M} UTC"
 
 
 def shortly(at: int) -> str:
     """The same for a subject: `21 Nov 09:12 UTC`."""
-    time = datetime.fromtimestamp(at / 1000, UTC)
+    time = _time(at)
     return f"{time.day} {time:%b %H:%M} UTC"
+
+
+def _time(at: int) -> datetime:
+    """The nearest time that can be told, whatever somebody wrote to a topic."""
+    return datetime.fromtimestamp(min(max(at, 0), _LAST_MS) / 1000, UTC)
 
 
 def lasting(ms: int) -> str:

@@ -180,9 +180,30 @@ class _Tags(HTMLParser):
         self.links += [value for name, value in attrs if name in {"href", "src"}]
 
 
+ENCODED = "=?utf-8?q?=0D=0ABcc:x=40example.com=0D=0A=0D=0ANothing_but_this?="
 nasty = st.text(max_size=300) | st.sampled_from(
-    ["\r\nBcc: x@example.com", "<script>x</script>", '"><img src=//x>', "{{ 7*7 }}", "\u202egnp.exe", "=?utf-8?q?x?="]
+    ["\r\nBcc: x@example.com", "<script>x</script>", '"><img src=//x>', "{{ 7*7 }}", "\u202egnp.exe", ENCODED]
 )
+
+
+@pytest.mark.parametrize("text", [ENCODED, f"x{ENCODED}", "(=?us-ascii?b?DQpCY2M6IHg=?=)", f"é {ENCODED} é"])
+def test_an_encoded_word_is_not_decoded_into_headers(text: str) -> None:
+    plain = sent(Situation(revision=revision(), status=failing()))
+    email = sent(Situation(revision=revision(description=text), status=failing()))
+    assert email.keys() == plain.keys()
+    assert text[:30].replace("=?", "= ?") in email["Subject"]
+
+
+def test_an_address_that_is_an_encoded_word_gets_nothing_and_stops_nobody_else() -> None:
+    words = [f"{before}=?utf-8?q?=0D=0AX=3Ay?=@example.com" for before in ("", "a", "a.")]
+    email = sent(Situation(revision=revision(alert_to=[*words, "owner@example.com"]), status=failing()))
+    assert email["To"] == "owner@example.com"
+
+
+@pytest.mark.parametrize("since", [-1, 2**62])
+def test_a_time_that_is_none_ends_no_process(since: int) -> None:
+    stopped = revision(entitled=False)
+    assert sent(Situation(revision=stopped, status=working(), workspace=workspace(since=since)))
 
 
 @settings(deadline=None)
