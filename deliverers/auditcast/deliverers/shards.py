@@ -68,12 +68,13 @@ class Shard:
             account.take_over(Backlog.taken_over(offsets, spans.get(destination, ())))
             self.backlogs[destination] = account
         self.ready = True
-        # What stopped owners wrote late, or what lies behind the beginning of all that is left.
+        # What stopped owners wrote late, or what lies before all markers. Any other span leads on from one of them: the
+        # next owner needs it to come to the beginning of what is left, and not to send again what lies before that.
         return [
             released_key(destination, span)
             for destination, released in spans.items()
             for span in released
-            if destination not in markers or span[1] < self.backlogs[destination].backlog.first - 1
+            if destination not in markers or span[1] < min(markers[destination])
         ]
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ from auditcast.deliverers import parking, standing, telling
 from auditcast.deliverers.account import Account
 from auditcast.deliverers.outcomes import Outcome, Piece, Verdict
 from auditcast.deliverers.parked import Found
-from auditcast.deliverers.shards import Shard
+from auditcast.deliverers.shards import Shard, marker_key, released_key
 from auditcast.deliverers.standing import FIRST_PROBE_S, OPEN_AFTER
 from auditcast.schemas.records import Attempt, Note
 from auditcast.schemas.wire import decode_as, encode
@@ -119,6 +119,17 @@ def _looks(world: World, monkeypatch: pytest.MonkeyPatch, taking_s: float = 0) -
 
     monkeypatch.setattr(world.dispatcher._parking, "_plan", plan)
     return looks
+
+
+def test_each_owner_in_turn_goes_on_where_the_one_before_has_come_to() -> None:
+    past = {marker_key("dst_1", offset): b"" for offset in (10, 116, 373)}
+    for came_to, begin in (((0, 5), 10), ((10, 112), 113), ((113, 369), 370), ((370, 505), 506)):
+        past[released_key("dst_1", came_to)] = b""
+        shard = Shard(0, TOPICS.parked, 60)
+        for outdated in shard.begin(past):
+            del past[outdated]
+        assert shard.backlogs["dst_1"].backlog.first == begin
+    assert released_key("dst_1", (0, 5)) not in past, "it lies before all that is known to be parked"
 
 
 def test_a_probe_that_could_not_be_sent_is_not_made_again_at_once() -> None:
