@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -76,9 +77,8 @@ class Sender:
             wait_s, apart_s = self._consents.turn(target, time.monotonic())
             if wait_s:
                 await asyncio.sleep(wait_s)
-        at = time.time()
-        head = self._head(errand, part, packed, at)
-        made = await self._made(errand, "POST", at, head, part.body if packed is None else packed)
+        body = part.body if packed is None else packed
+        made = await self._made(errand, "POST", lambda at: self._head(errand, part, packed, at), body)
         if made.answer is not None:
             judged = judge(errand.batch, errand.kind, part, made.answer.status, made.answer.body)
         else:
@@ -92,7 +92,7 @@ class Sender:
             return None
         origin = self._consents.origin(target)
         asked = question(batch.destination, custom=target.headers, agent=self._agent, origin=origin, rate=ASKED_RATE)
-        made = await self._made(errand, "OPTIONS", time.time(), asked, b"")
+        made = await self._made(errand, "OPTIONS", lambda _: asked, b"")
         if made.answer is None:
             return _ended(errand, part, made, await self._stopped(errand, made))
         try:
@@ -122,11 +122,18 @@ class Sender:
             origin=self._consents.origin(target) if revision.handshake else "",
         )
 
-    async def _made(self, errand: Errand, method: str, at: float, head: Headers, body: bytes) -> _Made:
-        begun = time.monotonic()
+    async def _made(self, errand: Errand, method: str, head: Callable[[float], Headers], body: bytes) -> _Made:
+        """`head` makes the headers of a request that goes out at a time, in s since 1970."""
+        at, begun = time.time(), time.monotonic()
         answer, failure = None, None
+
+        def begin() -> Headers:
+            nonlocal at, begun
+            at, begun = time.time(), time.monotonic()
+            return head(at)
+
         try:
-            answer = await self._connections.request(errand.batch.destination, method, errand.target.url, head, body)
+            answer = await self._connections.request(errand.batch.destination, method, errand.target.url, begin, body)
         except Exception as error:
             if reason_of(error) is None:
                 raise

@@ -8,6 +8,7 @@ import httpx
 
 from auditcast.deliverers.outcomes import Reason, reason_of
 from auditcast.deliverers.places import Places
+from auditcast.deliverers.request import Headers
 from auditcast.deliverers.transport import Answer, Transport
 
 MAX_AGE_S = 300.0
@@ -34,9 +35,12 @@ class Connections:
         return self._busy + len(self._idle)
 
     async def request(
-        self, destination: str, method: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes
+        self, destination: str, method: str, url: httpx.URL, headers: Callable[[], Headers], body: bytes
     ) -> Answer:
-        """`Transport.request` over the destination's connection, once there is a place for it."""
+        """`Transport.request` over the destination's connection, once there is a place for it.
+
+        The headers are made then: they tell the time, and where thousands of receivers hang, a place may take minutes.
+        """
         async with self._places.one(destination):
             self._busy += 1
             try:
@@ -62,14 +66,14 @@ class Connections:
             await self._idle.popitem()[1].close()
 
     async def _request(
-        self, destination: str, method: str, url: httpx.URL, headers: list[tuple[str, str]], body: bytes
+        self, destination: str, method: str, url: httpx.URL, headers: Callable[[], Headers], body: bytes
     ) -> Answer:
         while True:
             transport = await self._kept(destination) or self._make()
             await self._make_room()
             idled = transport.used
             try:
-                answer = await transport.request(method, url, headers, body)
+                answer = await transport.request(method, url, headers(), body)
             except BaseException as error:
                 await transport.close()
                 if idled and isinstance(error, Exception) and reason_of(error) in _STALE:

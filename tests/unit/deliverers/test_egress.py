@@ -81,7 +81,7 @@ async def connect(ca: trustme.CA) -> AsyncIterator[Callable[[Guard], Connections
 
 
 async def _post(connections: Connections, url: str) -> Answer:
-    return await connections.request("dst", "POST", httpx.URL(url), [("Authorization", "Bearer hush")], b"[]")
+    return await connections.request("dst", "POST", httpx.URL(url), lambda: [("Authorization", "Bearer hush")], b"[]")
 
 
 async def _failure(connections: Connections, url: str) -> tuple[Reason | None, str]:
@@ -215,7 +215,7 @@ async def test_no_netrc_is_read(
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("HOME", str(netrc.parent))
     connections = connect(Guard(LOOPBACK, 5))
-    await connections.request("dst", "POST", httpx.URL(receiver.url("/ok")), [], b"[]")
+    await connections.request("dst", "POST", httpx.URL(receiver.url("/ok")), list, b"[]")
     assert "authorization" not in receiver.requests[0].headers
 
 

@@ -5,6 +5,7 @@ import gzip
 import hmac
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import standardwebhooks
@@ -97,6 +98,24 @@ async def test_a_rotation_ends_by_itself(world: World) -> None:
         standardwebhooks.Webhook(SECRET).verify(after.body, after.headers)
     assert during.headers["x-webhook-signature-next"] == after.headers["x-webhook-signature"]
     assert "x-webhook-signature-next" not in after.headers
+
+
+async def test_what_has_waited_for_a_place_tells_the_time_at_which_it_goes_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a receiver that is back takes it for an old one, as long as so many others hang."""
+    world.register("/ok")
+    original = world.connections.request
+
+    async def long_after(*what: Any) -> object:
+        monkeypatch.setattr(time, "time", lambda: 2e9)
+        return await original(*what)
+
+    world.connections.request = long_after  # type: ignore[method-assign,assignment]  # in its place
+    [piece] = await world.courier.deliver(parcel(BATCH))
+    assert world.receiver.requests[0].headers["webhook-timestamp"] == "2000000000"
+    assert piece.outcome.attempt is not None
+    assert piece.outcome.attempt.at == 2_000_000_000_000
 
 
 async def test_the_platform_signs_if_the_destination_wants_it(world: World) -> None:

@@ -45,7 +45,9 @@ def _connections(ca: trustme.CA | None, limit: int = 4, limits: Limits = LIMITS)
 
 
 async def _post(connections: Connections, url: str, body: bytes = BODY, destination: str = "dst") -> Answer:
-    return await connections.request(destination, "POST", httpx.URL(url), [("Content-Type", "application/json")], body)
+    return await connections.request(
+        destination, "POST", httpx.URL(url), lambda: [("Content-Type", "application/json")], body
+    )
 
 
 async def _failure(connections: Connections, url: str, body: bytes = BODY) -> Reason | None:
