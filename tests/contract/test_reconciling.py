@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from msgspec.structs import replace
 
 from auditcast.console.backfill import Row
+from auditcast.console.reconciling import reach
 from auditcast.console.reconciling.counts import Counts, Window
 from auditcast.console.reconciling.gathering import Findings, Gatherer
 from auditcast.console.reconciling.log import Asked
@@ -433,3 +435,28 @@ def test_the_command_says_it_all_and_ends_with_1_if_something_is_owed_for_too_lo
     assert (letter["place"], letter["topic"], letter["late"]) == ("refused", world.topics.dead_letters, False)
     nothing = run("reconcile", "--until", "2020-01-01", "--since", "2019-12-31", "--destination", ALL)
     assert (nothing.code, nothing.out.count("\n")) == (0, 1)
+
+
+def test_a_topic_in_which_little_is_written_tells_as_far_back_as_it_keeps_records(
+    topics: Connection, broker: Broker
+) -> None:
+    if not broker.broker_time:
+        pytest.skip("the embedded broker removes nothing")
+    names, began = Topics(topics.topic_prefix), time.time_ns() // 1_000_000
+    producer, admin = clients.producer(topics), AdminClient({"bootstrap.servers": broker.bootstrap})
+    for _ in range(2):
+        producer.produce(names.batches, b"x", partition=1)
+    assert producer.flush(WITHIN_S) == 0
+    assert reach.begins(topics, names.batches, [0, 1]) == 0
+    for done in admin.delete_records([TopicPartition(names.batches, 1, 1)]).values():
+        done.result()
+    # As by age: what was removed is older than a week, whenever the next one came.
+    assert 0 < reach.begins(topics, names.batches, [0, 1]) < began - 6 * 24 * HOUR_MS
+    assert reach.begins(topics, names.batches, [0]) == 0
+    bounded = ConfigResource(ResourceType.TOPIC, names.batches)
+    bounded.add_incremental_config(
+        ConfigEntry("retention.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
+    )
+    for answer in admin.incremental_alter_configs([bounded]).values():
+        answer.result()
+    assert reach.begins(topics, names.batches, [1]) >= began - 1000

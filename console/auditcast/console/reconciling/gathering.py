@@ -11,7 +11,7 @@ from typing import cast
 from confluent_kafka import Message
 from msgspec import Struct, field
 
-from auditcast.console.reconciling import account, commits, copies, links, mail
+from auditcast.console.reconciling import account, commits, copies, links, mail, reach
 from auditcast.console.reconciling.commits import Places
 from auditcast.console.reconciling.counts import Fate, Table, Window
 from auditcast.console.reconciling.ledger import Fates, Ledger, Unknown
@@ -92,7 +92,6 @@ class Gatherer:
 
     def _limits(self) -> dict[str, int]:
         """From when on the topics tell all, where that is later than what is asked for."""
-        since = self._window.since
         found = {}
         # A batch is written after its events, and an attempt after that: what is stamped earlier may be lacking.
         for topic, slack in (
@@ -101,10 +100,10 @@ class Gatherer:
             (self._topics.attempts, SKEW_MS),
         ):
             with Scan(self._connection, topic) as scan:
-                begins = [_stamp(scan, partition) for partition, (first, end) in scan.bounds.items() if 0 < first < end]
-            tells = max(begins, default=0) + slack
-            if begins and tells > since:
-                found[topic] = tells
+                numbers = list(scan.bounds) if topic == self._topics.events else self._numbers(scan)
+            begins = reach.begins(self._connection, topic, numbers)
+            if begins and begins + slack > self._window.since:
+                found[topic] = begins + slack
         return found
 
     # What became of batches
@@ -236,10 +235,3 @@ class Gatherer:
             faults=ledger.faults,
             limits=limits,
         )
-
-
-def _stamp(scan: Scan, partition: int) -> int:
-    """When the first record that is kept was written, in ms."""
-    for message in scan.messages({partition: 0}):
-        return message.timestamp()[1]
-    return 0
