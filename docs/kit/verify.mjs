@@ -206,6 +206,14 @@ function isWithin(whole, first, marks) {
   return marks.every((mark, at) => whole.marks[first - whole.first + at] === mark);
 }
 
+/** Whether an event says in the platform's form where it stands. */
+function isPlaced(event) {
+  const { auditstream: stream, auditopened: opened, auditgap: gap = "-", auditprevious: previous } = event;
+  const told = { stream, opened, gap, previous };
+  const isTold = Object.entries(told).every(([name, value]) => typeof value === "string" && RULES[name].test(value));
+  return isTold && event.auditbatch > 0 && Number.isSafeInteger(event.auditbatch) && /^[0-9]{20}$/.test(event.sequence);
+}
+
 /** All that is known of one stream. */
 class Stream {
   batches = new Map(); // by sequence: the first good copy
@@ -402,11 +410,13 @@ export class Verifier {
   #takeEvents(texts) {
     for (const text of texts) {
       const event = JSON.parse(text);
-      if (typeof event?.type === "string" && event.type.endsWith(".auditcast.manifest")) {
+      const isOne = event !== null && typeof event === "object" && typeof event.auditbatch !== "object";
+      if (!isOne) this.#counts.unreadable++;
+      else if (typeof event.type === "string" && event.type.endsWith(".auditcast.manifest")) {
         this.addManifest(manifestIn(event));
       } else if (event?.auditstream === "" || String(event?.type).endsWith(".auditcast.test")) {
         this.#counts.test++;
-      } else if (typeof event?.auditstream !== "string" || !/^[0-9]{20}$/.test(event.sequence)) {
+      } else if (!isPlaced(event)) {
         this.#counts.unplaced++;
       } else if (this.#isForeign(event.auditstream)) {
         this.#addForeign(event.auditstream);

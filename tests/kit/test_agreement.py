@@ -13,8 +13,10 @@ from typing import IO, Any, cast
 import msgspec
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from auditcast.console.commands.verify import command
+from auditcast.schemas.chain import digest_of
 from auditcast.schemas.records import Manifest, Note
 from tests.kit.languages import DRIVERS, KIT
 from tests.received import BEGAN, NEXT_SECRET, PUBLIC_KEY, SECRET, Delivery, Sender
@@ -182,3 +184,37 @@ def normal(said: Any) -> tuple[int, list[str]]:
 def test_both_say_the_same(seed: int, node: Callable[[dict[str, Any]], Any], tmp_path: Path) -> None:
     one = case(seed)
     assert normal(node(one)) == normal(python(one, tmp_path))
+
+
+def far() -> str:
+    """A delivery that stands a long way off, as far as anybody without a secret can say so."""
+    sender = Sender()
+    made = replace(sender.batch(1), id=f"{A}-{10**14}", sequence=10**14)
+    return sender.deliver(replace(made, digest=digest_of(made))).line()
+
+
+def placed(**members: Any) -> str:
+    """An event that says where it stands."""
+    told = {
+        "auditstream": A,
+        "auditbatch": 1,
+        "auditopened": "1",
+        "auditprevious": "0" * 64,
+        "sequence": "0" * 19 + "1",
+    }
+    return json.dumps({"specversion": "1.0", "type": "a", "data": {}} | told | members)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(far(), placed(), "null", "[1,2]", '{"headers":{},"body":7}', '{"headers":{"x-audit-stream":{}},"body":""}'),
+        *(placed(auditbatch={}), placed(auditbatch=-4), placed(auditbatch=0), placed(auditopened="x")),
+        *(placed(auditprevious="0"), placed(auditgap="x"), placed(auditstream="a b"), placed(sequence="1" * 21)),
+    ],
+)
+def test_both_end_the_same_with_whatever_anybody_may_write(
+    line: str, node: Callable[[dict[str, Any]], Any], tmp_path: Path
+) -> None:
+    one = {"kept": [line], "manifests": [], "secrets": [], "public_keys": [], "options": {}}
+    assert node(one)["exit"] == python(one, tmp_path)["exit"]
