@@ -1,6 +1,7 @@
 """Parts of a batch that is too large for its receiver: halves of its events, halved again as often as it takes. Pure.
 
-Halving the same range gives the same halves, so any two parts of a batch lie one within the other, or apart.
+Halving the same range gives the same halves, so any two of them lie one within the other, or apart. Parts that follow
+from what a receiver said of single events (judging.py) may overlap with any other.
 """
 
 from msgspec import Struct
