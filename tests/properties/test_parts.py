@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from auditcast.deliverers.unpacking import HEADER
 from auditcast.kafka.names import Topics
 from auditcast.schemas import events
 from auditcast.schemas.formats import FORMATS
-from auditcast.schemas.records import Attempt, Attempted, Batch, DeadLetter, Delivery
+from auditcast.schemas.records import Attempt, Attempted, Batch, DeadLetter, Delivery, Revision
 from auditcast.schemas.wire import decode_as
 from tests.bodies import joined, numbered
 from tests.unit.deliverers.parcels import batch, parcel
@@ -84,10 +85,16 @@ def test_the_parts_that_fit_join_to_the_batch_again(name: str, chosen: list[byte
 TOPICS = Topics()
 POLICY = Policy(TOPICS, (1000,) * 5, 10**9)
 NOW = 1_700_000_000_000
+REVISION = Revision(destination="dst_1", number=1, nonce="", state="active", changed_at=0, epoch="e")
 
 spans = st.lists(st.tuples(st.integers(-1, 40), st.integers(-1, 40)), max_size=30)
-told = st.fixed_dictionaries({"again": spans, "never": spans})
-answers = st.tuples(st.sampled_from([200, 400, 429]), told) | st.tuples(st.sampled_from([200, 413, 500]), st.none())
+told = st.fixed_dictionaries({"again": spans, "never": spans, "unread": st.none() | st.integers(-1, 40)})
+stops = st.integers(0, 40).map(lambda at: {"again": [[at + 1, 39]], "never": [[at, at]], "unread": at + 1})
+"""One who reads no further than to an event that is none."""
+
+answers = st.tuples(st.sampled_from([200, 400, 429]), told | stops) | st.tuples(
+    st.sampled_from([200, 413, 500]), st.none()
+)
 
 
 class Receiver:
@@ -97,8 +104,13 @@ class Receiver:
         self._answer = answer
         self._kind = Telling()
 
-    async def target(self, *_: object) -> None:
-        """Somewhere."""
+    async def target(self, *_: object) -> SimpleNamespace:
+        """Somewhere, as far as a courier looks at it."""
+        return SimpleNamespace(revision=REVISION)
+
+    def halted(self, _: str) -> bool:
+        """Never."""
+        return False
 
     async def attempt(self, errand: Errand, part: Part) -> Outcome:
         """One request."""
@@ -109,6 +121,7 @@ class Receiver:
             verdict=judged.verdict,
             attempt=Attempt(at=NOW, latency_ms=0, status=status),
             shares=judged.shares,
+            unread=judged.unread,
         )
 
 

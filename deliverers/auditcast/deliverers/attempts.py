@@ -209,6 +209,7 @@ def _ended(errand: Errand, part: Part, made: _Made, judged: Judged, apart_s: flo
         revision=target.revision,
         apart_s=apart_s,
         shares=judged.shares,
+        unread=judged.unread,
     )
 
 

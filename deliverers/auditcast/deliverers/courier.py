@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from auditcast.deliverers.attempts import Errand, Sender, place, unsent
 from auditcast.deliverers.destinations import Destinations, Target
-from auditcast.deliverers.judging import divided
+from auditcast.deliverers.judging import MOST_SPANS, divided, unread
 from auditcast.deliverers.outcomes import Failed, Outcome, Piece, Reason, Verdict
 from auditcast.deliverers.parcels import Parcel
 from auditcast.deliverers.parts import Part, halves, part_of
@@ -58,7 +58,7 @@ class Courier:
     async def _send(self, parcel: Parcel, errand: Errand, whole: Part) -> list[Piece]:
         """Send `whole`, or halves of it in their order, until one is refused for any other reason than its events."""
         pieces: list[Piece] = []
-        waiting = [whole]
+        waiting, refused = [whole], 0
         while waiting:
             if pieces:
                 try:
@@ -76,7 +76,13 @@ class Courier:
                 pieces.append(Piece(part.first_event, part.last_event, outcome))
                 continue
             if outcome.verdict is Verdict.PARTLY:
+                rest = unread(errand.batch, errand.kind, part, outcome)
+                # Each event that is refused becomes a dead letter with all of the batch's bytes: not too many at once.
+                if rest is not None and refused < MOST_SPANS:
+                    waiting.append(rest)
+                    outcome = replace(outcome, shares=outcome.shares[:-1])
                 pieces += divided(errand.batch, part, outcome)
+                refused += 1
                 continue
             pieces.append(Piece(part.first_event, part.last_event, outcome))
             if outcome.reason not in (None, Reason.EVENTS_REFUSED):

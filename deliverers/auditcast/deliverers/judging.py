@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from auditcast.deliverers import verdicts
 from auditcast.deliverers.outcomes import Outcome, Piece, Reason, Share, Verdict
-from auditcast.deliverers.parts import Part
+from auditcast.deliverers.parts import Part, part_of
 from auditcast.schemas.formats import Format, Judgement
 from auditcast.schemas.records import Batch
 
@@ -17,12 +17,16 @@ MOST_SPANS = 8
 
 
 class Judged(Struct, frozen=True):
-    """What an answer forces us to do. `shares` cover all events, in their order, if they have different verdicts."""
+    """What an answer forces us to do. `shares` cover all events, in their order, if they have different verdicts.
+
+    With `unread` the receiver did not even look at those of the last share.
+    """
 
     reason: str | None
     verdict: Verdict
     detail: str = ""
     shares: Sequence[Share] = ()
+    unread: bool = False
 
 
 _TAKEN = Judged(None, Verdict.DELIVERED)
@@ -46,7 +50,9 @@ def judge(batch: Batch, kind: Format, part: Part, status: int, answer: bytes) ->
     if len(found) > 1 and _divisible(batch, kind, part):
         retried = any(share.verdict is Verdict.RETRY for share in found)
         reason = Reason.EVENTS_NOT_TAKEN if retried else Reason.EVENTS_REFUSED
-        return Judged(reason, Verdict.PARTLY, judgement.detail, found)
+        events, from_here = events_in(batch, part), judgement.unread
+        unread = from_here is not None and found[-1] == Share(from_here, events - 1, Verdict.RETRY)
+        return Judged(reason, Verdict.PARTLY, judgement.detail, found, unread)
     if all(share.verdict is Verdict.DEAD for share in found):
         return Judged(Reason.EVENTS_REFUSED, Verdict.DEAD, judgement.detail)
     if all(share.verdict is Verdict.DELIVERED for share in found):
@@ -94,6 +100,15 @@ def divided(batch: Batch, part: Part, outcome: Outcome) -> list[Piece]:
             for share in outcome.shares
         ),
     ]
+
+
+def unread(batch: Batch, kind: Format, part: Part, outcome: Outcome) -> Part | None:
+    """The events of `part` that the receiver did not look at, because of one before them."""
+    if not outcome.unread:
+        return None
+    begin = part.first_event or batch.first_event
+    share = outcome.shares[-1]
+    return part_of(batch, kind, begin + share.first, begin + share.last)
 
 
 def _joined(runs: list[Share]) -> list[Share]:

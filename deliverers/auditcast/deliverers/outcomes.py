@@ -96,7 +96,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     `retry_after` is how long the receiver asks us to wait, in seconds; `revision` the one that the request was made
     under. `apart_s` is the shortest time between two requests that it consented to (0: any). If it took a request
-    partly, `shares` are what it made of which events.
+    partly, `shares` are what it made of which events; with `unread` it did not even look at those of the last one.
     """
 
     reason: str | None
@@ -107,6 +107,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     revision: Revision | None = None
     apart_s: float = 0.0
     shares: Sequence[Share] = ()
+    unread: bool = False
 
 
 class Piece(Struct, frozen=True):

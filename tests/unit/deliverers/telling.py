@@ -26,4 +26,4 @@ class Telling:
         if said is None:
             return None
         again, never = ([tuple(span) for span in said.get(name, ())] for name in ("again", "never"))
-        return Judgement(again, never, said.get("detail", ""))
+        return Judgement(again, never, said.get("detail", ""), said.get("unread"))

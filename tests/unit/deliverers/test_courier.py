@@ -11,6 +11,7 @@ import trustme
 from msgspec.structs import replace
 
 from auditcast.console.demo.ledger import Ledger
+from auditcast.deliverers import courier
 from auditcast.deliverers.courier import NOT_TRIED
 from auditcast.deliverers.outcomes import Failed, Piece, Reason, Verdict
 from auditcast.deliverers.parcels import Claim
@@ -237,6 +238,21 @@ async def test_the_parts_behind_one_that_was_taken_partly_are_sent(world: World)
     ]  # fmt: skip
     world.says({"dst_1-1-101-104": none, "dst_1-1-105-108": {}})
     assert ends(await world.deliver(TOLD))[1:] == [(101, 104, Verdict.DEAD), (105, 108, Verdict.DELIVERED)]
+
+
+async def test_what_was_not_looked_at_is_sent_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.register("/says")
+    first = {"again": [[2, 7]], "never": [[1, 1]], "unread": 2}
+    second = {"again": [[4, 5]], "never": [[3, 3]], "unread": 4}
+    world.says({"dst_1-1": first, "dst_1-1-103-108": second, "dst_1-1-107-108": {}})
+    assert ends(await world.deliver(TOLD)) == [
+        (0, 0, Verdict.PARTLY), (101, 101, Verdict.DELIVERED), (102, 102, Verdict.DEAD),
+        (103, 108, Verdict.PARTLY), (103, 105, Verdict.DELIVERED), (106, 106, Verdict.DEAD),
+        (107, 108, Verdict.DELIVERED),
+    ]  # fmt: skip
+    # A batch of which much is refused does not become as many dead letters at once.
+    monkeypatch.setattr(courier, "MOST_SPANS", 1)
+    assert ends(await world.deliver(TOLD))[-2:] == [(106, 106, Verdict.DEAD), (107, 108, Verdict.RETRY)]
 
 
 async def test_a_410_names_the_revision_that_it_was_about(world: World) -> None:

@@ -75,12 +75,15 @@ class Judgement(Struct, frozen=True):
     """What a receiver made of a body's events: those in neither span were taken.
 
     Events `again` are to be sent once more, those in `never` cannot be taken as they are. `detail` says for people
-    what the receiver said of them, without repeating any of its text that could hold an event's content.
+    what the receiver said of them, without repeating any of its text that could hold an event's content. Those from the
+    position `unread` on, `again` too, were not looked at because of one before them, so nothing speaks against sending
+    them at once.
     """
 
     again: Sequence[Span] = ()
     never: Sequence[Span] = ()
     detail: str = ""
+    unread: int | None = None
 
 
 TAKEN = Judgement()

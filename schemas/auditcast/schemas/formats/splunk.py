@@ -127,8 +127,10 @@ class Splunk:
         bad = said.first_bad
         if status != 400 or said.code not in BAD_DATA or bad is None or not 0 <= bad < events:
             return None
-        behind = ((bad + 1, events - 1),) if bad + 1 < events else ()
-        return Judgement(behind, ((bad, bad),), f"Splunk cannot read event {bad + 1} of {events} (code {said.code})")
+        detail = f"Splunk cannot read event {bad + 1} of {events} (code {said.code})"
+        if bad + 1 == events:
+            return Judgement((), ((bad, bad),), detail)
+        return Judgement(((bad + 1, events - 1),), ((bad, bad),), detail, unread=bad + 1)
 
 
 FORMATS = (Splunk(),)

@@ -88,6 +88,7 @@ def test_the_code_says_what_was_taken(status: int, answer: str, judgement: Any) 
     if isinstance(judgement, tuple):
         assert judged is not None
         assert (list(judged.again), list(judged.never)) == judgement
+        assert judged.unread == (judged.again[0][0] if judged.again else None)
     else:
         assert judged == judgement
 
