@@ -126,6 +126,12 @@ function manifestIn(value) {
   if (typeof value === "string" && value.includes('"closing_digest"')) return manifestInText(value);
   if (value === null || typeof value !== "object") return undefined;
   if ("closing_digest" in value && "signature" in value) return value;
+  if ("metadata.closing_digest" in value) {
+    // In New Relic every member is an attribute with a name of its own.
+    const flat = Object.entries(value).filter(([name]) => name.startsWith("metadata."));
+    const members = Object.fromEntries(flat.map(([name, member]) => [name.slice("metadata.".length), member]));
+    return { ...members, notes: JSON.parse(members.notes) };
+  }
   for (const inner of Object.values(value)) {
     const found = manifestIn(inner);
     if (found) return found;

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from auditcast.console.commands.verify import command
 from auditcast.schemas.chain import digest_of
+from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Manifest, Note
 from tests.kit.languages import DRIVERS, KIT
 from tests.received import BEGAN, NEXT_SECRET, PUBLIC_KEY, SECRET, Delivery, Sender
@@ -218,3 +219,19 @@ def test_both_end_the_same_with_whatever_anybody_may_write(
 ) -> None:
     one = {"kept": [line], "manifests": [], "secrets": [], "public_keys": [], "options": {}}
     assert node(one)["exit"] == python(one, tmp_path)["exit"]
+
+
+@pytest.mark.parametrize("form", [name for name in FORMATS if not name.startswith("slack")])
+@pytest.mark.parametrize("because", ["", 'a "word", a \\ and é\u2028' + "x" * 400])
+def test_both_find_manifests_in_bodies_of_every_format(
+    form: str, because: str, node: Callable[[dict[str, Any]], Any], tmp_path: Path
+) -> None:
+    sender = Sender(form=form)
+    told = [sender.deliver(sender.batch(2)) for _ in range(2)]
+    note = Note(stream=A, sequence=2, first_event=3, last_event=4, kind="resolved", by="ada", because=because, at=BEGAN)
+    told[1] = sender.deliver_manifest(sender.manifest(1, [note] if because else []))
+    lines = [each.line() for each in told]
+    one = {"kept": lines, "manifests": [], "secrets": [SECRET], "public_keys": [PUBLIC_KEY], "options": {}}
+    code, findings = normal(said := python(one, tmp_path))
+    assert normal(node(one)) == (code, findings)
+    assert {each["kind"] for each in said["findings"]} >= {"complete", "missing", "proved"}

@@ -160,7 +160,8 @@ def test_splunk_was_told_the_index_or_not(options: list[Option], tmp_path: Path)
 def test_an_event_that_no_store_can_have_made_of_ours_is_an_altered_one(tmp_path: Path) -> None:
     export = datadog_archive(kept("datadog/1")).replace("2025-11-21T02:00:05", "yesterday", 1)
     (tmp_path / "export.json").write_text(export, "utf-8")
-    assert kinds("--public-key", PUBLIC_KEY, tmp_path) == (2, {"complete", "altered", "proved"})
+    # What lies before it hangs on it: no chain leads from there to the manifest.
+    assert kinds("--public-key", PUBLIC_KEY, tmp_path) == (2, {"complete", "altered", "unattested", "proved"})
 
 
 def test_the_part_of_a_time_may_begin_within_a_batch(tmp_path: Path) -> None:

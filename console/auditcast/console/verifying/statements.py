@@ -16,6 +16,9 @@ Signed = Callable[[bytes, str, str], bool]
 """Whether a signature (second) of some content is by a key (third) that the auditor trusts."""
 
 _DEEPEST = 12
+_FLAT = "metadata."
+_MARK = '"closing_digest"'
+_json = msgspec.json.Decoder().decode
 _TELLING = {"stream", "closing_digest", "signature", "until", "previous"}
 
 
@@ -36,7 +39,11 @@ class Statements(Struct):
 
 
 def manifest_in(value: Any, depth: int = 0) -> Manifest | None:
-    """The first manifest anywhere in a JSON value, whatever the format around it; None if there is none."""
+    """The first manifest anywhere in a JSON value, whatever the format around it; None if there is none.
+
+    Some formats have the event as a text (`elastic`, `loki`), or its members as names with dots (`newrelic`).
+    """
+    value = _unpacked(value)
     if isinstance(value, dict) and value.keys() >= _TELLING:
         try:
             return msgspec.convert(value, Manifest, strict=False)
@@ -46,6 +53,18 @@ def manifest_in(value: Any, depth: int = 0) -> Manifest | None:
         return None
     children = value.values() if isinstance(value, dict) else value
     return next(filter(None, (manifest_in(child, depth + 1) for child in children)), None)
+
+
+def _unpacked(value: Any) -> Any:
+    try:
+        if isinstance(value, str):
+            return _json(value) if _MARK in value else None
+        if isinstance(value, dict) and f"{_FLAT}closing_digest" in value:
+            flat = {name.removeprefix(_FLAT): each for name, each in value.items() if name.startswith(_FLAT)}
+            return flat | {"notes": _json(flat["notes"])}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return value
 
 
 def stated(stream: str, given: Sequence[Told], signed: Signed | None) -> Statements:
