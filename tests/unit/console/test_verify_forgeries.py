@@ -140,6 +140,7 @@ def test_the_altered_batch_of_events_is_blamed_and_not_its_neighbours(sender: Se
     assert lied != events
     assert sorted(faults(tmp_path, *lied, manifest), key=str) == [
         {"kind": "altered", "sequence": 3},
+        {"kind": "unattested", "first": 1, "last": 1},
         {"kind": "unsealed", "sequence": 2},
     ]
 
@@ -172,7 +173,10 @@ def test_events_of_several_batches_in_one_array(sender: Sender, tmp_path: Path) 
     events = [line for batch in [sender.batch(2) for _ in range(3)] for line in lines_of(batch)]
     manifest = manifest_line(sender.manifest(1))
     assert faults(tmp_path, f"[{','.join(events)}]", manifest) == []
-    assert faults(tmp_path, f"[{', '.join(events[:-1])}]", manifest) == [{"kind": "incomplete", "sequence": 3}]
+    assert faults(tmp_path, f"[{', '.join(events[:-1])}]", manifest) == [
+        {"kind": "incomplete", "sequence": 3},
+        {"kind": "unattested", "first": 1, "last": 2},
+    ]
 
 
 def test_lines_with_other_ends_of_lines_in_them(tmp_path: Path) -> None:
