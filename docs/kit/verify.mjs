@@ -198,6 +198,36 @@ function parts(format, body) {
   return { ...form, head: text.slice(0, begin), pieces };
 }
 
+const FIELDS = (name) => (first) => [first?.[name], "audit_", first?.[name]?.audit_event];
+const EXTENSIONS = (first) => [first, "audit", first?.sequence];
+const MEMBER = (first) => [first?.audit, "", first?.audit?.event];
+/** By format: the members of a body's first event that tell its place, what their names begin with, its number. */
+const TELLING = {
+  ...{ "cloudevents/2": EXTENSIONS, "axiom/1": EXTENSIONS, "ndjson/1": EXTENSIONS },
+  ...{ "datadog/1": MEMBER, "elastic/1": MEMBER, "ocsf/1": (first) => MEMBER(first?.unmapped) },
+  ...{ "splunk/1": FIELDS("fields"), "loki/1": FIELDS(2) },
+  "newrelic/1": (first, [block]) => [block?.common?.attributes, "audit.", first?.attributes?.["audit.event"]],
+};
+
+/** Whether the first event of a body says another place or number than the headers; one that says none does not. */
+function contradicts(told, first, taken) {
+  if (!taken || !Object.hasOwn(TELLING, told.format)) return false;
+  let found;
+  try {
+    const { head, pieces, tail } = taken;
+    const whole = told.format === "newrelic/1" ? JSON.parse(head + pieces[0] + tail) : [];
+    found = TELLING[told.format](JSON.parse(pieces[0].split("\n").at(-1)), whole);
+  } catch {
+    return false;
+  }
+  const [members, prefix, number] = found;
+  const names = { stream: told.stream, batch: told.sequence, opened: told.opened, previous: told.previous };
+  if (!members || number === undefined || Object.keys(names).some((name) => !((prefix + name) in members))) return false;
+  const said = (name) => String(members[prefix + name] ?? "-");
+  const isOther = Object.entries({ ...names, gap: told.gap }).some(([name, value]) => said(name) !== String(value));
+  return isOther || Number(number) !== first;
+}
+
 const inLines = (all, each) =>
   Array.from({ length: all.length / each }, (_, at) => all.slice(at * each, (at + 1) * each).join("\n"));
 
@@ -356,10 +386,12 @@ export class Verifier {
       Object.entries(RULES).every(([name, rule]) => rule.test(told[name] ?? "")) &&
       (!("x-audit-part" in headers) || /^[0-9a-f]{64}$/.test(parent ?? "")) &&
       [first, ...range, last].every((number, at, all) => !at || number >= all[at - 1]);
-    const pieces = parts(told.format ?? "", body)?.pieces;
+    const taken = parts(told.format ?? "", body);
+    const pieces = taken?.pieces;
     let fault;
     if (!isFormed || digestOf(told, parent ?? sha256(body)) !== told.digest) fault = "altered";
     else if ("webhook-id" in headers && headers["webhook-id"] !== id) fault = "altered";
+    else if (contradicts(told, range[0], taken)) fault = "altered";
     else if (unsigned) fault = unsigned;
     else if (pieces && pieces.length !== range[1] - range[0] + 1) fault = "misnumbered";
     if (fault) {

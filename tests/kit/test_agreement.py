@@ -20,7 +20,7 @@ from auditcast.schemas.chain import digest_of
 from auditcast.schemas.formats import FORMATS
 from auditcast.schemas.records import Manifest, Note
 from tests.kit.languages import DRIVERS, KIT
-from tests.received import BEGAN, NEXT_SECRET, PUBLIC_KEY, SECRET, Delivery, Sender
+from tests.received import BEGAN, NEXT_SECRET, PUBLIC_KEY, SECRET, Delivery, Sender, chain_headers
 
 ROUNDS = 200
 A, OTHER = "dst_a-3-00ff00ff00ff00ff", "dst_b-1-0123456789abcdef"
@@ -235,3 +235,29 @@ def test_both_find_manifests_in_bodies_of_every_format(
     code, findings = normal(said := python(one, tmp_path))
     assert normal(node(one)) == (code, findings)
     assert {each["kind"] for each in said["findings"]} >= {"complete", "missing", "proved"}
+
+
+@pytest.mark.parametrize("form", [name for name in FORMATS if not name.startswith(("slack", "cloudevents/1"))])
+def test_both_hold_headers_that_nobody_signs_against_the_events(
+    form: str, node: Callable[[dict[str, Any]], Any], tmp_path: Path
+) -> None:
+    sender = Sender(form=form)
+    sender.batch(1)
+    batch = sender.batch(4, gap="5-9")
+    one = {"manifests": [], "secrets": [SECRET], "public_keys": [], "options": {"from": 2}}
+    changes: list[dict[str, Any]] = [
+        {},
+        {"gap": "-"},
+        {"opened": 7},
+        {"previous_digest": "0" * 64},
+        {"first_event": 3, "last_event": 6},
+    ]
+    for change in changes:
+        forged = replace(batch, **change)
+        headers = chain_headers(replace(forged, digest=digest_of(forged)))
+        whole, part = (
+            one | {"kept": [Delivery(told.headers | headers, told.body).line()]}
+            for told in (sender.deliver(batch), sender.part(batch, 4, 5))
+        )
+        assert node(whole)["exit"] == normal(python(whole, tmp_path))[0] == (2 if change else 0)
+        assert node(part)["exit"] == normal(python(part, tmp_path))[0] >= 1

@@ -18,6 +18,7 @@ from auditcast.console.verifying.shapes import Spot, items_in_body, manifests_in
 from auditcast.console.verifying.spool import Spool
 from auditcast.console.verifying.statements import Statements, stated
 from auditcast.console.verifying.stream import Stream
+from auditcast.console.verifying.telling import contradicts
 from auditcast.schemas.chain import body_digest, destination_of
 from auditcast.schemas.formats import FORMATS, Pieces
 
@@ -178,11 +179,11 @@ class Verifier:
             stream.spoilt(Kind.ALTERED, sequence_claimed(request.headers), where)
             return
         sequence = claim.place.sequence
-        fault = self._keys.fault(request.headers, request.body)
+        pieces, first, last = _pieces(claim, body), *(claim.part or (claim.first, claim.last))
+        fault = Kind.ALTERED if contradicts(claim, pieces) else self._keys.fault(request.headers, request.body)
         if fault:
             stream.spoilt(fault, sequence, where)
             return
-        pieces, first, last = _pieces(claim, body), *(claim.part or (claim.first, claim.last))
         if pieces and len(pieces.items) != last - first + 1:
             stream.spoilt(Kind.MISNUMBERED, sequence, where)
             return
