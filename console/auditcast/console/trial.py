@@ -13,12 +13,12 @@ from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.views import View
 from auditcast.schemas import wire
-from auditcast.schemas.attributes import source_of, time_text, type_of
 from auditcast.schemas.chain import NO_GAP, body_digest
 from auditcast.schemas.destinations import known_format
 from auditcast.schemas.errors import AuditcastError
-from auditcast.schemas.events import Action, Actor, CloudEvent, Data, encode
+from auditcast.schemas.events import CloudEvent, encode
 from auditcast.schemas.formats import Place, rendering
+from auditcast.schemas.own_events import own_event
 from auditcast.schemas.records import Batch, Revision, TestResult
 from auditcast.schemas.redactions import redaction
 
@@ -93,22 +93,12 @@ def try_out(connection: Connection, revision: Revision, timeout: float, salt: by
 
 
 def _event(revision: Revision, batch_id: str, now: int) -> CloudEvent:
-    workspace = revision.workspace or "test"
-    return CloudEvent(
-        specversion="1.0",
-        id=batch_id,
-        source=source_of(revision.base_url, workspace),
-        type=type_of(revision.type_prefix, "auditcast", "test"),
-        time=time_text(now),
-        datacontenttype="application/json",
-        data=Data(
-            actor=Actor(id="auditcast", type="system"),
-            action=Action(category="auditcast", action="test"),
-            target=None,
-            description="A test of this destination; nothing has happened.",
-            metadata={},
-            outcome="success",
-        ),
-        workspaceid=workspace,
-        **({"organizationid": revision.organization} if revision.organization else {}),
+    return own_event(
+        revision,
+        identity=batch_id,
+        action="test",
+        at=now,
+        workspace="test",
+        description="A test of this destination; nothing has happened.",
+        metadata={},
     )

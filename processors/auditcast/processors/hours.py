@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from auditcast.processors.effects import PutManifest
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import NEVER
-from auditcast.schemas.attributes import source_of, time_text, type_of
+from auditcast.schemas.attributes import time_text
 from auditcast.schemas.chain import NO_GAP, body_digest
-from auditcast.schemas.events import Action, Actor, CloudEvent, Data, encode
+from auditcast.schemas.events import CloudEvent, encode
 from auditcast.schemas.formats import Place
 from auditcast.schemas.manifests import HOUR_MS, digest_of, text
+from auditcast.schemas.own_events import own_event
 from auditcast.schemas.records import Batch, Manifest, ManifestLink, Revision
 from auditcast.schemas.signing_keys import Signer
 
@@ -147,24 +148,14 @@ def _delivery(stream: Stream, manifest: Manifest, offset: int) -> Batch:
 
 def _event(revision: Revision, manifest: Manifest, identity: str) -> CloudEvent:
     """The audit event in which a receiver of events gets a manifest."""
-    workspace = revision.workspace or NO_WORKSPACE
     count = manifest.last_event - manifest.first_event + 1
-    return CloudEvent(
-        specversion="1.0",
-        id=identity,
-        source=source_of(revision.base_url, workspace),
-        type=type_of(revision.type_prefix, "auditcast", "manifest"),
-        time=time_text(manifest.until),
-        datacontenttype="application/json",
-        data=Data(
-            actor=Actor(id="auditcast", type="system"),
-            action=Action(category="auditcast", action="manifest"),
-            target=None,
-            description=f"{count} events were batched for this destination from {time_text(manifest.since)}"
-            f" to {time_text(manifest.until)}",
-            metadata=msgspec.to_builtins(manifest),
-            outcome="success",
-        ),
-        workspaceid=workspace,
-        **({"organizationid": revision.organization} if revision.organization else {}),
+    return own_event(
+        revision,
+        identity=identity,
+        action="manifest",
+        at=manifest.until,
+        workspace=NO_WORKSPACE,
+        description=f"{count} events were batched for this destination from {time_text(manifest.since)}"
+        f" to {time_text(manifest.until)}",
+        metadata=msgspec.to_builtins(manifest),
     )
