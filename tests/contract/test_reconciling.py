@@ -26,13 +26,13 @@ from auditcast.kafka.local import Broker
 from auditcast.kafka.names import Topics
 from auditcast.kafka.partitioner import partition_of
 from auditcast.kafka.settings import Connection
-from auditcast.processors import controls
 from auditcast.processors.effects import Bury, Move, PutBatch, PutState
 from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Partition, Place
 from auditcast.processors.state import State, link_key
 from auditcast.processors.windows import NEVER
 from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas import controls
 from auditcast.schemas.records import (
     Attempt,
     Attempted,

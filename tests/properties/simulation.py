@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from auditcast.kafka.names import Topics
-from auditcast.processors import controls, state
+from auditcast.processors import state
 from auditcast.processors.keys import Keys
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import Place
 from auditcast.processors.writer import Writer
-from auditcast.schemas import events
+from auditcast.schemas import controls, events
 from auditcast.schemas.records import AuditEvent, Batch, Manifest, Note, Option, Revision, Skipped
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.signing_keys import Signer, new_signing_key

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditcast.kafka.partitioner import partition_of
-from auditcast.processors import controls, state
+from auditcast.processors import state
 from auditcast.processors import stream as stream_module
 from auditcast.processors.effects import PutManifest, PutState
 from auditcast.processors.holds import Holds
@@ -25,6 +25,7 @@ from auditcast.processors.skips import Skips
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import NEVER, Windows
 from auditcast.processors.writer import Writer
+from auditcast.schemas import controls
 from auditcast.schemas.chain import GENESIS, destination_of, digest_of
 from auditcast.schemas.errors import Refused
 from auditcast.schemas.formats import FORMATS

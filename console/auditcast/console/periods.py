@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from auditcast.processors import controls
 from auditcast.processors.keys import Keys
 from auditcast.processors.partition import LogRecord
 from auditcast.processors.roster import Roster
 from auditcast.processors.state import State
+from auditcast.schemas import controls
 from auditcast.schemas.chain import stream_epoch, stream_name
 from auditcast.schemas.errors import AuditcastError, Refused
 from auditcast.schemas.records import Control, Revision, RevisionInForce

@@ -11,9 +11,9 @@ from auditcast.console.in_force import Standing, partition_in
 from auditcast.console.outlet import Outlet
 from auditcast.console.periods import Controls, History, Period, begins_stream, history, without
 from auditcast.console.scanning import Scan, headers_of
-from auditcast.processors import controls
 from auditcast.processors.keys import Keys
 from auditcast.processors.partition import Place
+from auditcast.schemas import controls
 from auditcast.schemas.records import Backfill, Batch, Moved
 
 CHECKPOINT = 50

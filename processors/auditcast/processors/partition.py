@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from msgspec import UNSET, Struct
 
 from auditcast.kafka.partitioner import partition_of
-from auditcast.processors import controls, moves, state
+from auditcast.processors import moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutManifest, PutState
 from auditcast.processors.errors import AlienState
 from auditcast.processors.hours import Hours
@@ -19,6 +19,7 @@ from auditcast.processors.roster import Roster
 from auditcast.processors.skips import Skips
 from auditcast.processors.stream import Stream
 from auditcast.processors.windows import Windows
+from auditcast.schemas import controls
 from auditcast.schemas.admission import admit, minimal
 from auditcast.schemas.avro_events import to_cloudevent
 from auditcast.schemas.chain import destination_of

@@ -10,7 +10,6 @@ from auditcast.kafka.errors import BrokerUnavailable
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import Connection
 from auditcast.kafka.topics import partitions as count_partitions
-from auditcast.processors import controls
 from auditcast.processors.clock import BrokerClock
 from auditcast.processors.errors import PartitionsChanged
 from auditcast.processors.keys import Keys
@@ -19,6 +18,7 @@ from auditcast.processors.owned import Owned, load, lost
 from auditcast.processors.partition import LogRecord, Place
 from auditcast.processors.reader import LogReader
 from auditcast.processors.writer import Writer, producer
+from auditcast.schemas import controls
 from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.records import Revision
 

@@ -16,9 +16,10 @@ from auditcast.console.reconciling.ledger import Fates, Ledger
 from auditcast.console.reconciling.owed import Owed, Owings
 from auditcast.console.reconciling.recount import Coverage, Recount
 from auditcast.kafka.partitioner import partition_of
-from auditcast.processors import controls, moves
+from auditcast.processors import moves
 from auditcast.processors.moves import Origin
 from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas import controls
 from auditcast.schemas.chain import stream_epoch, stream_name
 from auditcast.schemas.records import Batch, Revision, RevisionInForce
 from auditcast.schemas.sealing import Sealer, new_key

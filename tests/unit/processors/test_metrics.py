@@ -3,11 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
-from auditcast.processors import controls, state
+from auditcast.processors import state
 from auditcast.processors.effects import Effect, PutState
 from auditcast.processors.keys import Keys
 from auditcast.processors.metrics import Metrics
 from auditcast.processors.owned import Owned, take_over
+from auditcast.schemas import controls
 from auditcast.schemas.sealing import Sealer, new_key
 from auditcast.schemas.wire import encode
 from tests.unit.processors.test_partition import HOME, SEALER, SIGNER, T0, Log, Record, event, revision

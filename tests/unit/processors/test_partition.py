@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from auditcast.kafka.partitioner import partition_of
-from auditcast.processors import controls, moves, state
+from auditcast.processors import moves, state
 from auditcast.processors.effects import Bury, Effect, Move, PutBatch, PutManifest, PutState
 from auditcast.processors.errors import AlienState, MissingLink, MissingState, TooNew
 from auditcast.processors.keys import Keys
 from auditcast.processors.owned import take_over
 from auditcast.processors.partition import BEGINNING, Partition, Place
 from auditcast.producers.testing import MemoryAuditLog
+from auditcast.schemas import controls
 from auditcast.schemas.errors import WrongSealingKey
 from auditcast.schemas.events import MAX_EVENT_BYTES
 from auditcast.schemas.formats import FORMATS

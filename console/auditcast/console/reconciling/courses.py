@@ -8,8 +8,8 @@ from auditcast.console.backfill import Row
 from auditcast.console.periods import begins_stream
 from auditcast.console.reconciling.ledger import Chain
 from auditcast.console.reconciling.rules import Course, Rule
-from auditcast.processors import controls
 from auditcast.processors.state import before
+from auditcast.schemas import controls
 from auditcast.schemas.chain import stream_epoch, stream_name
 from auditcast.schemas.errors import Refused
 from auditcast.schemas.formats import FORMATS
