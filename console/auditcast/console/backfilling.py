@@ -22,14 +22,13 @@ from auditcast.console.revisions import alive
 from auditcast.console.scanning import Scan
 from auditcast.console.settings import Destinations
 from auditcast.console.showing import as_json
+from auditcast.kafka.keyrings import sealer_of, signer_of
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import read
 from auditcast.kafka.topics import partitions as count_partitions
 from auditcast.processors.keys import Keys
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Revision
-from auditcast.schemas.sealing import Sealer
-from auditcast.schemas.signing_keys import Signer
 
 WAIT_S = 60.0
 """How long it may take to come into force: the processors' rebalance, and a little more."""
@@ -87,8 +86,7 @@ def fill(settings: Destinations, revision: Revision, asked: Asked, timeout: floa
             else f"{revision.destination} is not entitled: see 'auditcast destinations show {revision.destination}'"
         )
     connection = settings.connection
-    sealing = [key.reveal() for key in settings.sealing_keys]
-    keys = Keys(Sealer(sealing), Signer([key.reveal() for key in settings.signing_keys], sealing))
+    keys = Keys(sealer_of(settings.sealing_keys), signer_of(settings.signing_keys, settings.sealing_keys))
     partitions = partitions_of(revision, count_partitions(connection))
     with Standing(connection, revision.destination) as standing:
         standing.wait(revision, partitions, timeout)

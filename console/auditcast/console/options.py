@@ -12,12 +12,12 @@ from auditcast.console.headers import given_headers
 from auditcast.console.sealed import new_salt
 from auditcast.console.sections import SectionedOption
 from auditcast.console.settings import Destinations, Events
+from auditcast.kafka.keyrings import sealer_of
 from auditcast.kafka.settings import read
 from auditcast.schemas.catalogue import Catalogue
 from auditcast.schemas.errors import InvalidDestination
 from auditcast.schemas.filters import OUTCOMES, hints
 from auditcast.schemas.networks import networks
-from auditcast.schemas.sealing import Sealer
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -150,7 +150,7 @@ def rules() -> Rules:
     """What the operator set in the environment; raises `Misconfigured`."""
     settings = read(Destinations, os.environ)
     return Rules(
-        sealer=Sealer([key.reveal() for key in settings.sealing_keys]),
+        sealer=sealer_of(settings.sealing_keys),
         allowed=networks(settings.allowed_networks),
         base_url=settings.base_url,
         type_prefix=settings.type_prefix,

@@ -15,9 +15,9 @@ from auditcast.console.sealed import SECRET_BYTES, secret_text
 from auditcast.console.settings import Destinations
 from auditcast.console.showing import as_json, destination_shape
 from auditcast.kafka.errors import BrokerUnavailable
+from auditcast.kafka.keyrings import sealer_of
 from auditcast.kafka.settings import read
 from auditcast.schemas.records import Revision
-from auditcast.schemas.sealing import Sealer
 
 OVERLAP_MS = 86_400_000
 """How long both secrets count unless somebody says otherwise."""
@@ -61,7 +61,7 @@ def rotate_secret(*, id_: str, length: int | None, finish: bool, cancel: bool, j
     if length is not None and (finish or cancel):
         raise click.UsageError("--overlap is for a rotation that begins: leave it out with --finish and --cancel.")
     settings = read(Destinations, os.environ)
-    sealer, now = Sealer([key.reveal() for key in settings.sealing_keys]), time.time_ns() // 1_000_000
+    sealer, now = sealer_of(settings.sealing_keys), time.time_ns() // 1_000_000
     lasts = OVERLAP_MS if length is None else length
     secret = None if finish or cancel else secret_text(secrets.token_bytes(SECRET_BYTES))
 

@@ -24,13 +24,12 @@ from auditcast.deliverers.reader import Reader, Settled
 from auditcast.deliverers.settings import Settings
 from auditcast.deliverers.transport import Limits, Transport
 from auditcast.kafka.errors import BrokerUnavailable, PartialRead
+from auditcast.kafka.keyrings import sealer_of, signer_of
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import variable
 from auditcast.kafka.topics import require
 from auditcast.kafka.views import View, read_compacted
 from auditcast.schemas.networks import networks
-from auditcast.schemas.sealing import Sealer
-from auditcast.schemas.signing_keys import Signer
 
 READ_S = 0.1
 """How long a read waits for a record, and so the longest that a settled offset waits to be stored."""
@@ -84,12 +83,11 @@ class _Deliverer:
         self._connections = Connections(lambda: Transport(context, guard, limits), settings.delivery_connections)
         self._view = View(self._connection, self._topics.destinations, self._changed, self._failed)
         self._newest = Newest()
-        sealing_keys = [key.reveal() for key in settings.sealing_keys]
-        sealer = Sealer(sealing_keys)
+        sealer = sealer_of(settings.sealing_keys)
         self._destinations = Destinations(self._newest.get, sealer, allowed)
         sender = Sender(
             self._connections,
-            Signer([key.reveal() for key in settings.signing_keys], sealing_keys),
+            signer_of(settings.signing_keys, settings.sealing_keys),
             metrics,
             agent=f"auditcast/{version('auditcast')}",
             origin=settings.webhook_origin,

@@ -24,6 +24,7 @@ from auditcast.console.sending import Limits
 from auditcast.console.settings import Destinations
 from auditcast.console.showing import as_json, printable
 from auditcast.console.tables import render
+from auditcast.kafka.keyrings import sealer_of
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.sealing import Sealer
@@ -155,7 +156,7 @@ LETTERS = ("letter", "letters")
 
 
 def _sealer() -> Sealer:
-    return Sealer([key.reveal() for key in read(Destinations, os.environ).sealing_keys])
+    return sealer_of(read(Destinations, os.environ).sealing_keys)
 
 
 def _opened() -> AbstractContextManager[Desk]:

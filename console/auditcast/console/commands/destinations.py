@@ -37,6 +37,7 @@ from auditcast.console.statuses import LeftOut, left_out, statuses
 from auditcast.console.tables import render
 from auditcast.console.trial import try_out
 from auditcast.console.unentitled import missed, unentitled, unentitled_shape
+from auditcast.kafka.keyrings import sealer_of
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import Sealer
@@ -276,7 +277,7 @@ def _warn(sentences: list[str]) -> None:
 
 
 def _sealer() -> Sealer:
-    return Sealer([key.reveal() for key in read(Destinations, os.environ).sealing_keys])
+    return sealer_of(read(Destinations, os.environ).sealing_keys)
 
 
 def _now() -> int:

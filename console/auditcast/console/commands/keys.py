@@ -13,11 +13,12 @@ from auditcast.console.rotation import Rotated, rotate
 from auditcast.console.settings import Destinations, Signing
 from auditcast.console.showing import as_json
 from auditcast.kafka.differences import DAY_MS, specs
+from auditcast.kafka.keyrings import signer_of
 from auditcast.kafka.names import Topics
 from auditcast.kafka.settings import read
 from auditcast.schemas.records import Revision
 from auditcast.schemas.sealing import new_key
-from auditcast.schemas.signing_keys import Signer, new_signing_key, web_key
+from auditcast.schemas.signing_keys import new_signing_key, web_key
 
 
 @click.group("keys")
@@ -48,8 +49,7 @@ def public(*, json_: bool) -> None:
     The first is of the key that signs. Without AUDITCAST_SIGNING_KEYS they follow from the sealing keys.
     """
     settings = read(Signing, os.environ)
-    sealing = [key.reveal() for key in settings.sealing_keys]
-    signer = Signer([key.reveal() for key in settings.signing_keys], sealing)
+    signer = signer_of(settings.signing_keys, settings.sealing_keys)
     if json_:
         click.echo(as_json({"keys": [web_key(key) for key in signer.public_keys]}))
     else:

@@ -19,10 +19,10 @@ from auditcast.console.reading_aloud import ReadingAloud
 from auditcast.console.settings import Signing
 from auditcast.console.showing import as_json
 from auditcast.console.tables import render
+from auditcast.kafka.keyrings import signer_of
 from auditcast.kafka.settings import Connection, read, variable
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Manifest
-from auditcast.schemas.signing_keys import Signer
 
 
 class NoManifests(AuditcastError):
@@ -99,8 +99,7 @@ def _public_keys() -> list[str]:
     if not os.environ.get(variable("sealing_keys")):
         return []
     settings = read(Signing, os.environ)
-    sealing = [key.reveal() for key in settings.sealing_keys]
-    return Signer([key.reveal() for key in settings.signing_keys], sealing).public_keys
+    return signer_of(settings.signing_keys, settings.sealing_keys).public_keys
 
 
 def _sentences(proofs: Proofs, faults: int) -> Iterator[str]:

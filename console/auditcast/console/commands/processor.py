@@ -8,14 +8,13 @@ import click
 
 from auditcast.console import logs, metrics
 from auditcast.console.calm import Calm
+from auditcast.kafka.keyrings import sealer_of, signer_of
 from auditcast.kafka.settings import read
 from auditcast.kafka.topics import require
 from auditcast.processors.app import run
 from auditcast.processors.keys import Keys
 from auditcast.processors.metrics import Metrics
 from auditcast.processors.settings import Settings
-from auditcast.schemas.sealing import Sealer
-from auditcast.schemas.signing_keys import Signer
 
 LIBRARIES = ("faust", "mode", "aiokafka")
 REPEAT_SECONDS = 10.0
@@ -30,8 +29,7 @@ def command() -> None:
     'auditcast settings' lists them.
     """
     settings = read(Settings, os.environ)
-    sealing = [key.reveal() for key in settings.sealing_keys]
-    keys = Keys(Sealer(sealing), Signer([key.reveal() for key in settings.signing_keys], sealing))
+    keys = Keys(sealer_of(settings.sealing_keys), signer_of(settings.signing_keys, settings.sealing_keys))
     logs.setup()
     for chatty in (*LIBRARIES, "auditcast.processors.transport"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -19,10 +19,10 @@ from auditcast.console.registry import Registry
 from auditcast.console.settings import Destinations
 from auditcast.console.showing import as_json
 from auditcast.console.tables import render
+from auditcast.kafka.keyrings import sealer_of
 from auditcast.kafka.settings import Connection, read
 from auditcast.schemas.errors import AuditcastError
 from auditcast.schemas.records import Revision
-from auditcast.schemas.sealing import Sealer
 
 DAY_MS = 86_400_000
 
@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913  (each is one option)
     revisions = _revisions(settings.connection, destination, workspace)
     wanted = None if destination is None and workspace is None else frozenset(revisions)
     asked = Asked(window, list(revisions.values()), wanted)
-    sealer = Sealer([key.reveal() for key in settings.sealing_keys])
+    sealer = sealer_of(settings.sealing_keys)
     findings = Gatherer(settings.connection, asked, sealer, ReadingAloud()).findings()
     report = Report(findings=findings, revisions=revisions, now=now, grace=grace)
     if json_:
